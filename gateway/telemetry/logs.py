@@ -1,0 +1,92 @@
+"""Structured logs: JSON lines on standard output, redacted; and the access log, in batches off the request's way.
+
+It decides no level and keeps no state beyond what waits to be written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+
+from gateway.telemetry.redaction import redact_event
+
+Log = structlog.typing.FilteringBoundLogger
+Write = Callable[[bytes], object]
+
+_FLUSH_SECONDS: Final = 0.2
+_MAX_WAITING_BYTES: Final = 8 * 1024 * 1024  # a stuck reader of our output must not eat the memory; loss is counted
+
+
+def open_log(*, stream: Any = None) -> Log:
+    """Make the logger of one process. Every line is one JSON object with `timestamp`, `level` and `event`."""
+    logger: Log = structlog.wrap_logger(
+        structlog.WriteLogger(stream if stream is not None else sys.stdout),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            redact_event,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        context_class=dict,
+    )
+    return logger
+
+
+class AccessLog:
+    """Collects finished lines and writes many at once. Bounded: what does not fit is dropped and counted."""
+
+    __slots__ = ("_lines", "_size", "_task", "_write", "lost")
+
+    def __init__(self, write: Write | None = None) -> None:
+        self._write = write if write is not None else _write_stdout
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._task: asyncio.Task[None] | None = None
+        self.lost = 0
+
+    def add(self, line: bytes) -> None:
+        """Take one line, which ends in a newline."""
+        if self._size > _MAX_WAITING_BYTES:
+            self.lost += 1
+            return
+        self._lines.append(line)
+        self._size += len(line)
+
+    def start(self) -> None:
+        """Begin to write in the background."""
+        self._task = asyncio.create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Write what waits and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        self.flush()
+
+    def flush(self) -> None:
+        """Write everything that waits, now."""
+        lines, self._lines, self._size = self._lines, [], 0
+        if lines:
+            self._write(b"".join(lines))
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_FLUSH_SECONDS)
+            lines, self._lines, self._size = self._lines, [], 0
+            if lines:
+                await loop.run_in_executor(None, self._write, b"".join(lines))
+
+
+def _write_stdout(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
