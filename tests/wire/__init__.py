@@ -1,0 +1,1 @@
+"""The parsers of gateway/wire: tables of single faults, and properties."""
