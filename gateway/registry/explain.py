@@ -1,0 +1,191 @@
+"""Tells what applies to a route, each value with the place it comes from. Secrets are shown as they are written."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.errors import MalformedRequest
+from gateway.paths import canonical_path
+from gateway.registry.model_fields import flow
+from gateway.registry.problems import Origin
+from gateway.registry.snapshot import Route, Snapshot
+from gateway.registry.units import write
+from gateway.rules.caching.policy import CachePolicy
+from gateway.rules.matching import Match, MethodMissing
+from gateway.rules.quota import QuotaPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One setting of a route as it is applied; without an origin it is the default."""
+
+    setting: str
+    value: str
+    origin: Origin | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A request's route with everything that applies to it."""
+
+    route: Route
+    parameters: tuple[tuple[str, str], ...]
+    settings: tuple[Effective, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unexplained:
+    """Why a request reaches no route."""
+
+    status: int
+    reason: str
+    remedy: str
+
+
+def explain(snapshot: Snapshot, method: str, path: str) -> Explained | Unexplained:
+    """Tell what would happen to a request with `method` for `path` (a query is not looked at)."""
+    try:
+        canonical = canonical_path(path.partition("?")[0].encode())
+    except MalformedRequest as fault:
+        return Unexplained(400, f"no such path is let in: {fault.reason}", "write the path as a client sends it")
+    found = snapshot.matcher.match(method.encode(), canonical)
+    if isinstance(found, Match):
+        parameters = tuple((name, value.decode()) for name, value in found.params)
+        return Explained(found.value, parameters, tuple(effective(found.value)))
+    if isinstance(found, MethodMissing):
+        allowed = ", ".join(name.decode() for name in found.allowed)
+        lowercase = " (methods are in capitals)" if method != method.upper() else ""
+        reason = f"routes match this path, but none lists {method}{lowercase}; Allow: {allowed}"
+        return Unexplained(405, reason, f"use {allowed}, or list {method} under `methods`")
+    return _not_found(snapshot, canonical.decode())
+
+
+def _not_found(snapshot: Snapshot, path: str) -> Unexplained:
+    segments = path.split("/")
+    name = segments[2] if len(segments) > 2 and segments[1] == "v1" else None
+    if path != "/" and path.endswith("/") and isinstance(snapshot.matcher.match(b"GET", path[:-1].encode()), Match):
+        return Unexplained(404, "a slash at the end is part of the path", f"ask for {path[:-1]}, or list {path} too")
+    if name not in snapshot.services:
+        known = ", ".join(sorted(snapshot.services)) or "none"
+        near = difflib.get_close_matches(name or "", snapshot.services, n=1)
+        hint = f"did you mean /v1/{near[0]}/…?" if near else f"services are: {known}"
+        return Unexplained(404, "no service has this path; paths begin with /v1/<service>/", hint)
+    templates = sorted({route.template for route in snapshot.routes if route.template.split("/")[2] == name})
+    near = difflib.get_close_matches(path, templates, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"list it in the file of {name}; listed are: {', '.join(templates)}"
+    return Unexplained(404, f"the service {name} lists no such path, and nothing is open that is not listed", hint)
+
+
+def effective(route: Route) -> Iterator[Effective]:
+    """Yield every setting that applies to `route`, in the order of a service's file."""
+    for setting, value in _settings(route):
+        origin = route.origins.get(setting)
+        if origin is not None and origin.written is not None:
+            value = origin.written
+        yield Effective(setting, value, origin)
+
+
+def _settings(route: Route) -> Iterator[tuple[str, str]]:
+    yield "path", route.template
+    yield "methods", flow(sorted(method.decode() for method in route.methods) or ["*"])
+    if route.service is not None:
+        yield "class", "emergency" if route.emergency else "normal"
+        yield from _upstream(route)
+    yield "auth.mode", route.auth.mode
+    if route.auth.mode == "none":
+        yield "auth.pass_authorization", _word(route.auth.pass_authorization)
+    else:
+        yield "auth.scopes", flow(sorted(route.auth.scopes))
+        if route.service is not None:
+            yield "auth.claims", flow(list(route.auth.claims))
+            yield "auth.purpose", route.auth.purpose or "none"
+        yield "auth.assurance", str(route.auth.assurance or "none")
+    if not route.limits:
+        yield "rate_limit", "none"
+    for index, limit in enumerate(route.limits):
+        yield from _limit(f"rate_limit.{index}", limit)
+    if route.service is not None:
+        yield from _delivery(route)
+    if route.cors is None:
+        yield "cors", "none"
+    else:
+        yield "cors.origins", flow(sorted(origin.decode() for origin in route.cors.origins))
+        yield "cors.methods", flow([method.decode() for method in route.cors.methods])
+        yield "cors.max_age", write("duration", route.cors.max_age_seconds)
+    for index, part in enumerate(route.aggregate.parts if route.aggregate is not None else ()):
+        asked = part.path.decode() + (f"?{part.query.decode()}" if part.query else "")
+        yield f"parts.{index}.path", asked
+        yield f"parts.{index}.required", _word(part.required)
+        yield f"parts.{index}.timeout", write("duration", part.timeout_seconds)
+        yield f"parts.{index}.keep_last", write("duration", part.keep_last_seconds)
+
+
+def _upstream(route: Route) -> Iterator[tuple[str, str]]:
+    service = route.service
+    if service is None:
+        return
+    yield "name", service.name
+    yield "agency.code", service.agency_code
+    yield "sector", service.sector
+    for index, target in enumerate(service.upstream.targets):
+        yield f"upstream.targets.{index}", target.url
+    health = service.upstream.health
+    if health is None:
+        yield "upstream.health", "none"
+    else:
+        yield "upstream.health.path", health.path
+        yield "upstream.health.interval", write("duration", health.interval_seconds)
+        yield "upstream.health.timeout", write("duration", health.timeout_seconds)
+        yield "upstream.health.unhealthy_after", str(health.unhealthy_after)
+        yield "upstream.health.healthy_after", str(health.healthy_after)
+    yield "upstream.retries.attempts", str(service.upstream.retry.attempts)
+    yield "upstream.max_connections", str(service.upstream.max_connections)
+    yield "upstream.emergency_connections", str(service.upstream.emergency_connections)
+    yield "upstream.max_in_flight", str(service.upstream.max_in_flight)
+
+
+def _limit(prefix: str, limit: QuotaPolicy) -> Iterator[tuple[str, str]]:
+    yield f"{prefix}.limit", str(limit.limit)
+    yield f"{prefix}.every", write("duration", limit.period_seconds)
+    yield f"{prefix}.burst", str(limit.burst)
+    yield f"{prefix}.cost", str(limit.cost)
+    yield f"{prefix}.by", limit.by.kind + (f":{limit.by.name}" if limit.by.name else "")
+    yield f"{prefix}.accuracy", limit.accuracy
+    yield f"{prefix}.mode", limit.mode
+    yield f"{prefix}.on_store_failure", limit.on_store_failure
+
+
+def _delivery(route: Route) -> Iterator[tuple[str, str]]:
+    if route.cache is None:
+        yield "cache", "none"
+    else:
+        yield from _cache(route.cache)
+    yield "timeout.connect", write("duration", route.timeouts.connect_seconds)
+    yield "timeout.read", write("duration", route.timeouts.read_seconds)
+    yield "timeout.total", write("duration", route.timeouts.total_seconds)
+    yield "max_body", write("size", route.max_body_bytes)
+    yield "upgrade", flow(sorted(protocol.decode() for protocol in route.upgrade))
+    if route.offline is not None:
+        yield "offline", "{" + ", ".join(f"{key}: …" for key in route.offline) + "}"
+
+
+def _cache(cache: CachePolicy) -> Iterator[tuple[str, str]]:
+    for name, seconds in (
+        ("ttl", cache.ttl_seconds),
+        ("stale_while_revalidate", cache.stale_while_revalidate_seconds),
+        ("stale_if_error", cache.stale_if_error_seconds),
+    ):
+        yield f"cache.{name}", "the agency decides" if seconds is None else write("duration", seconds)
+    yield "cache.query", flow([name.decode() for name in cache.query])
+    yield "cache.headers", flow([name.decode() for name in cache.key_fields])
+    yield "cache.scope", cache.scope
+    yield "cache.store_set_cookie", _word(cache.store_set_cookie)
+    yield "cache.max_body", write("size", cache.max_body_bytes)
+    for status, seconds in cache.ttl_by_status.items():
+        yield f"cache.statuses.{status}", write("duration", seconds)
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"

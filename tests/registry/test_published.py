@@ -1,0 +1,151 @@
+"""What is published beside the code is current: the demo's registry, the description of settings, editors' schemas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from gateway.registry.documentation import documentation
+from gateway.registry.json_schema import MODELS, FileKind, json_schema
+from gateway.registry.load import load
+from gateway.registry.snapshot import Route, Snapshot
+from gateway.rules.matching import Match
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "gateway.yaml"
+
+# Every path of the reference services: sign-in it asks for, and whether its answers are kept.
+ROUTES = """
+POST identity/register none
+POST identity/login none
+POST identity/refresh none
+POST identity/logout required
+GET identity/me required
+GET identity/sessions required
+DELETE identity/sessions/7 required
+GET identity/notifications required
+GET permits/types none kept
+GET permits/types/pbg none kept
+GET permits/applications required
+POST permits/applications required
+GET permits/applications/7 required
+POST permits/applications/7/documents required
+POST permits/applications/7/submit required
+GET permits/notifications required
+GET permits/verify/123 none
+POST complaints/reports optional
+GET complaints/reports required
+GET complaints/reports/LKS-1 optional
+POST complaints/reports/LKS-1/photos optional
+POST complaints/reports/LKS-1/rating optional
+GET complaints/notifications required
+GET complaints/public none kept
+GET complaints/balance none kept
+POST emergency/incidents optional
+GET emergency/incidents/7 optional
+GET emergency/types none kept
+GET emergency/posts none
+GET emergency/notifications optional
+GET home required
+"""
+
+
+@pytest.fixture(scope="module")
+def demo() -> Snapshot:
+    return load(CONFIG, strict=True, environment={})
+
+
+def route(snapshot: Snapshot, method: str, path: str) -> Route:
+    found = snapshot.matcher.match(method.encode(), b"/v1/" + path.encode())
+    assert isinstance(found, Match)
+    value: Route = found.value
+    return value
+
+
+@pytest.mark.parametrize("line", ROUTES.strip().split("\n"))
+def test_the_demo_offers_every_path_of_the_reference_services(demo: Snapshot, line: str) -> None:
+    method, path, mode, *kept = line.split()
+    one = route(demo, method, path)
+    assert one.auth.mode == mode
+    assert (one.cache is not None) == bool(kept)
+
+
+def test_the_demo_has_no_path_beside_these_and_no_warning(demo: Snapshot) -> None:
+    assert len(demo.routes) == len(
+        {route(demo, *line.split()[:2]).origins["path"] for line in ROUTES.strip().split("\n")}
+    )
+    assert demo.warnings == ()
+
+
+def test_sign_in_is_limited_by_address_and_shut_when_nobody_counts(demo: Snapshot) -> None:
+    [limit] = route(demo, "POST", "identity/login").limits
+    assert (limit.by.kind, limit.accuracy, limit.on_store_failure) == ("address", "exact", "closed")
+
+
+def test_emergency_routes_have_no_limit_and_carry_112_for_when_they_are_down(demo: Snapshot) -> None:
+    emergency = [one for one in demo.routes if one.service is not None and one.service.name == "emergency"]
+    assert emergency
+    for one in emergency:
+        assert one.emergency
+        assert one.limits == ()
+        assert one.offline is not None
+        assert one.offline["call"] == "tel:112"
+
+
+def test_only_identity_sees_its_own_subjects(demo: Snapshot) -> None:
+    assert {name: service.issuer for name, service in demo.services.items() if service.issuer} == {
+        "identity": "http://127.0.0.1:8101"
+    }
+
+
+def test_the_demo_runs_on_other_ports(demo: Snapshot) -> None:
+    names = ("GATEWAY", "GATEWAY_OPS", "IDENTITY", "PERMITS", "COMPLAINTS", "EMERGENCY")
+    environment = {f"{name}_PORT": str(7000 + number) for number, name in enumerate(names)}
+    environment |= {"GATEWAY_STORE": "redis://127.0.0.1:7100/0", "GATEWAY_ADMIN_TOKEN": "x" * 32}
+    moved = load(CONFIG, strict=True, environment=environment)
+    assert (moved.server.public_port, moved.server.ops_port) == (7000, 7001)
+    assert [service.upstream.targets[0].port for service in moved.services.values()] == [7004, 7005, 7002, 7003]
+    assert moved.issuers[0].jwks_url == "http://127.0.0.1:7002/.well-known/jwks.json"
+    assert moved.services["identity"].issuer == "http://127.0.0.1:7002"
+    assert (moved.store.url, moved.server.admin_token) == ("redis://127.0.0.1:7100/0", "x" * 32)
+    assert (demo.store.url, demo.server.admin_token) == ("memory://", None)
+
+
+def test_the_description_of_settings_is_current() -> None:
+    assert (ROOT / "docs" / "configuration.md").read_text() == documentation(), "run `gateway docs`"
+
+
+def fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    blocks = [schema, *schema["$defs"].values()]
+    return [field for block in blocks for field in block.get("properties", {}).values()]
+
+
+@pytest.mark.parametrize("kind", list(MODELS))
+def test_every_setting_has_a_description_and_none_may_be_null(kind: FileKind) -> None:
+    for field in fields(json_schema(kind)):
+        assert field["description"]
+        assert "null" not in str(field.get("anyOf", field.get("type")))
+        assert field.get("default", ...) is not None
+
+
+def test_the_schemas_for_editors_accept_the_demos_files() -> None:
+    jsonschema.validate(yaml.safe_load(CONFIG.read_text()), json_schema("gateway"))
+    services = sorted((ROOT / "config" / "services").glob("*.yaml"))
+    assert len(services) == 4
+    for path in services:
+        document = yaml.safe_load(path.read_text())
+        for one in document["routes"]:
+            for status in list(one.get("cache", {}).get("statuses", {})):
+                one["cache"]["statuses"][str(status)] = one["cache"]["statuses"].pop(status)  # JSON keys are texts
+        jsonschema.validate(document, json_schema("service"))
+
+
+@pytest.mark.parametrize("wrong", [{"max_body": 5}, {"colour": "red"}, {"version": 2}, {"rate_limit": "some"}])
+def test_the_schemas_for_editors_refuse_what_check_refuses(wrong: dict[str, object]) -> None:
+    document = yaml.safe_load((ROOT / "config/services/permits.yaml").read_text()) | wrong
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, json_schema("service"))
