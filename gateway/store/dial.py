@@ -1,0 +1,137 @@
+"""Opens connections to Redis: redis-py's own, which know TLS, ACL users and the hiredis parser.
+
+A connection here belongs to one owner and carries no timeout of its own: whoever reads bounds the wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import hiredis
+from redis.asyncio.connection import Connection, SSLConnection
+from redis.exceptions import ResponseError
+
+from gateway.store.address import Credentials, Node, StoreAddress, Tls
+from gateway.store.scripts import Scripts
+
+Argument: TypeAlias = bytes | str | int
+
+
+def pack(*arguments: Argument) -> bytes:
+    """Return a command as the protocol writes it."""
+    packed: bytes = hiredis.pack_command(arguments)  # type: ignore[arg-type]  # its stub names a tuple of one
+    return packed
+
+
+class Link:
+    """One open connection and its one owner."""
+
+    __slots__ = ("_connection", "_transport")
+
+    def __init__(self, connection: Connection, transport: asyncio.WriteTransport) -> None:
+        self._connection = connection
+        self._transport = transport
+
+    async def send(self, *commands: bytes) -> None:
+        """Write packed commands in one go."""
+        await self._connection.send_packed_command(commands, check_health=False)
+
+    async def read(self) -> object:
+        """Read one reply; an error reply is returned: it answers one call, and is no end of the connection."""
+        try:
+            return await self._connection.read_response()
+        except ResponseError as error:
+            return error
+
+    async def ask(self, command: bytes) -> object:
+        """Send one command and read its reply; raise RedisError when that is an error."""
+        await self.send(command)
+        return await self._connection.read_response()
+
+    async def is_stale(self) -> bool:
+        """Tell whether the peer has closed, or said what nobody asked for; it can be told without waiting."""
+        return bool(await self._connection.can_read())
+
+    async def hang_up(self) -> None:
+        """Cut the connection. Closing it politely would wait for a peer who may be hung."""
+        await self._connection.disconnect(nowait=True)
+        self._transport.abort()
+        await asyncio.sleep(0)  # so that the socket is freed before the event loop may end
+
+
+class Dial:
+    """Knows how to be let in at one address. Every node of it takes the same credentials."""
+
+    def __init__(self, address: StoreAddress, scripts: Scripts) -> None:
+        self._address = address
+        self.preamble = b"".join(pack("SCRIPT", "LOAD", script.text) for script in scripts.all)
+        self.preamble_replies = len(scripts.all)
+
+    async def data(self, node: Node) -> Link:
+        """Open a connection to a data node, its scripts loaded; raise RedisError or OSError."""
+        link = await self._open(node, self._address.credentials, self._address.database)
+        try:
+            await link.send(self.preamble)
+            for _ in range(self.preamble_replies):
+                if isinstance(reply := await link.read(), ResponseError):
+                    raise reply
+        except BaseException:
+            await link.hang_up()
+            raise
+        return link
+
+    async def ask(self, node: Node, command: bytes, *, sentinel: bool = False) -> object:
+        """Put one question to a node on a connection of its own; raise RedisError or OSError."""
+        link = await self._open(node, self._address.sentinel if sentinel else self._address.credentials, 0)
+        try:
+            return await link.ask(command)
+        finally:
+            await link.hang_up()
+
+    async def _open(self, node: Node, credentials: Credentials, database: int) -> Link:
+        host, port = node
+        settings: dict[str, Any] = {  # Any: redis-py's keyword arguments are of many types
+            "host": host,
+            "port": port,
+            "username": credentials.username,
+            "password": credentials.password,
+            "db": database,
+            "protocol": 2,  # one round trip less than RESP3, and nothing here is pushed
+            "socket_timeout": None,
+        }
+        tls = self._address.tls
+        connection = Connection(**settings) if tls is None else SSLConnection(**settings, **_tls_settings(tls))
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]  # redis-py left it unannotated
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        # redis-py has no public way to cut a connection off.
+        assert connection._writer is not None
+        return Link(connection, connection._writer.transport)
+
+
+def _tls_settings(tls: Tls) -> dict[str, Any]:
+    return {
+        "ssl_ca_certs": tls.ca_certs,
+        "ssl_certfile": tls.certfile,
+        "ssl_keyfile": tls.keyfile,
+        "ssl_check_hostname": tls.check_hostname,
+        "ssl_cert_reqs": "required" if tls.verify else "none",
+    }
+
+
+def text_of(value: object) -> str:
+    """Read a bulk reply as text."""
+    if not isinstance(value, bytes):
+        raise ResponseError(f"expected text, got {type(value).__name__}")
+    return value.decode(errors="replace")
+
+
+def list_of(value: object) -> Sequence[object]:
+    """Read an array reply."""
+    if not isinstance(value, list):
+        raise ResponseError(f"expected a list, got {type(value).__name__}")
+    return value
