@@ -15,7 +15,7 @@ from gateway.errors import GatewayError
 from gateway.fields import Fields
 from gateway.messages import CATALOGUE, EMERGENCY, Language
 
-_TYPE_BASE = "https://live.tangerangkota.go.id/problems/"
+_TYPE_BASE = "tag:tangerangkota.go.id,2026:problem/"  # RFC 4151: names without promising a page at an address
 _DEFAULT_RETRY_SECONDS = 10
 _CASE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0 O 1 I, which are misheard on the phone
 _CASE_DIGITS = 6  # 30 bits: a million errors a day share codes only now and then, and the log tells them apart by time

@@ -1,0 +1,61 @@
+"""One request as it enters the pipeline, and the answer as it leaves: plain values, no framework's types.
+
+An edge makes a `Call` from bytes and turns a `Reply` into bytes. Whoever holds a Reply closes it, always.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.errors import GatewayError
+from gateway.fields import Fields
+from gateway.identity.assertion import Minter
+from gateway.identity.verifier import Verifier
+from gateway.registry.snapshot import Snapshot
+from gateway.rules.forwarding import Network
+from gateway.rules.heads import RequestHead
+from gateway.upstream.ports import RequestBody, ResponseBody
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `path` is canonical; `started_seconds` is monotonic; `body` is None when there is none."""
+
+    id: str
+    method: bytes
+    path: bytes
+    query: bytes
+    head: RequestHead
+    body: RequestBody | None
+    peer: str  # address of the socket's other end
+    scheme: str
+    host: bytes
+    started_seconds: float
+    fault: GatewayError | None = None  # what the edge found wrong; the pipeline answers it like any other
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer: the body is whole in `content`, or streams from `body` (with `length` bytes when known)."""
+
+    status: int
+    fields: Fields
+    content: bytes | None = b""
+    body: ResponseBody | None = None
+    length: int | None = None
+
+    async def aclose(self) -> None:
+        """Give up what the body holds."""
+        if self.body is not None:
+            await self.body.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One accepted registry with what judges and speaks by it; pinned to a request until its last byte."""
+
+    snapshot: Snapshot
+    verifier: Verifier
+    minter: Minter
+    trusted_proxies: tuple[Network, ...]
+    generation: int

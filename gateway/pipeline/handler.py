@@ -1,0 +1,203 @@
+"""The life of one request, told on one page: each line of `_answer` is a stage, and each stage is a file.
+
+Written as a plain coroutine: a request that finds everything at hand never waits. What a stage finds out it returns,
+and the next one takes it. Whatever goes wrong is a GatewayError, and becomes an answer in exactly one place, here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gateway.clock import Clock
+from gateway.errors import ClientGone, GatewayError, InternalFault, RouteNotFound
+from gateway.fields import Block, Fields, first
+from gateway.pipeline.admit import Room
+from gateway.pipeline.aggregate import Aggregate, FailingSince
+from gateway.pipeline.authenticate import authenticate
+from gateway.pipeline.authorise import authorise
+from gateway.pipeline.body import BoundedBody
+from gateway.pipeline.cache import Cache, Fetch, Lookup
+from gateway.pipeline.call import Call, Edition, Reply
+from gateway.pipeline.forward import Asking, Forward
+from gateway.pipeline.limit import limit
+from gateway.pipeline.match import match
+from gateway.pipeline.observe import Ending, Observation, Observer
+from gateway.pipeline.refuse import refuse
+from gateway.pipeline.relay import relay
+from gateway.registry.snapshot import Route, Service, Snapshot
+from gateway.rules import cors
+from gateway.rules.access import Identity
+from gateway.rules.caching.keys import SHARED, citizen_partition, primary_key
+from gateway.rules.caching.policy import CachePolicy
+from gateway.rules.caching.verdicts import CacheRequest
+from gateway.rules.forwarding import client_address, is_trusted
+from gateway.rules.heads import answer_fields
+from gateway.store.fallback import Limiter
+from gateway.telemetry.logs import Log
+from gateway.telemetry.traces import follow
+from gateway.upstream.forward import Forwarder
+from gateway.upstream.ports import UpstreamResponse
+
+_SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the pipeline is made of; constructed by `app` alone."""
+
+    clock: Clock
+    limiter: Limiter
+    cache: Cache
+    forwarder: Forwarder
+    room: Room
+    observer: Observer
+    log: Log
+    failing_since: FailingSince
+
+
+class Pipeline:
+    """Takes calls, gives replies. `current` names the edition that a new request is pinned to."""
+
+    def __init__(self, parts: Parts, current: Callable[[], Edition]) -> None:
+        self._parts = parts
+        self._current = current
+        self._forward = Forward(parts.forwarder, parts.room, parts.clock)
+        self._aggregate = Aggregate(self._answer_part, parts.failing_since, parts.clock)
+
+    async def handle(self, call: Call) -> tuple[Reply, Observation]:
+        """Answer one request; never raises but for cancellation. The caller closes the reply, then calls `finish`."""
+        edition = self._current()
+        seen = Observation(call.id, call.method, call.started_seconds, follow(call.head.traceparent))
+        route: Route | None = None
+        try:
+            if call.fault is not None:
+                raise call.fault
+            route = self._match(edition.snapshot, call, seen)
+            reply = await self._answer(edition, call, route, seen)
+        except GatewayError as error:
+            reply = refuse(error, call, edition.snapshot, route, seen)
+        except asyncio.CancelledError:
+            seen.status = ClientGone.status
+            self.finish(seen, "gone", 0)
+            raise
+        except Exception:
+            self._parts.log.exception("unforeseen", request_id=call.id, trace_id=seen.trace.trace_id)
+            reply = refuse(InternalFault(), call, edition.snapshot, route, seen)
+        seen.status = reply.status
+        return self._finished(reply, call, route), seen
+
+    def finish(self, seen: Observation, ending: Ending, sent_bytes: int) -> None:
+        """Observe one request that has ended, whatever way."""
+        self._parts.observer.finish(seen, ending, sent_bytes)
+
+    def _match(self, snapshot: Snapshot, call: Call, seen: Observation) -> Route:
+        route = match(snapshot, _preflight_method(call) or call.method, call.path)
+        seen.counters = self._parts.observer.counters(route.service.name if route.service else "gateway", route.name)
+        return route
+
+    async def _answer(self, edition: Edition, call: Call, route: Route, seen: Observation) -> Reply:
+        if _preflight_method(call) is not None:
+            return _preflight(call, route)
+        address = client_address(call.peer, call.head.forwarded_for, edition.trusted_proxies)
+        identity = await authenticate(edition.verifier, route, call.head, seen)
+        authorise(route, identity)
+        limits = await limit(self._parts.limiter, route, identity, call.head, address, seen)
+        if route.aggregate is not None:
+            reply = await self._aggregate.serve(edition, call, route.aggregate, identity)
+        elif route.service is not None:
+            body = None if call.body is None else BoundedBody(call.body, route.max_body_bytes)
+            asked = replace(call, body=body)
+            scheme = _scheme(edition, call)
+            asking = Asking(edition, asked, route, route.service, identity, address, scheme, seen)
+            reply = await self._ask(asking, route.service, route.cache)
+        else:
+            raise RouteNotFound
+        return replace(reply, fields=(*reply.fields, *limits)) if limits else reply
+
+    async def _answer_part(self, edition: Edition, call: Call) -> Reply:
+        """Answer one part of an aggregate; raises GatewayError. It is counted and logged as a request of its own."""
+        seen = Observation(call.id, call.method, self._parts.clock.monotonic(), follow(call.head.traceparent))
+        route = self._match(edition.snapshot, call, seen)
+        ending: Ending = "broken"
+        try:
+            reply = await self._answer(edition, call, route, seen)
+            seen.status, ending = reply.status, "complete"
+            return reply
+        except GatewayError as error:
+            seen.status, seen.code, seen.source = error.status, error.code, error.source
+            ending = "complete"
+            raise
+        finally:
+            self.finish(seen, ending, 0)
+
+    async def _ask(self, asking: Asking, service: Service, policy: CachePolicy | None) -> Reply:
+        call = asking.call
+        if policy is None or call.method not in (b"GET", b"HEAD"):
+            response = await self._forward.send(asking, query=call.query, passed=call.head.passed)
+            if call.method not in _SAFE:
+                self._invalidate(asking, service, response)
+            return relay(response, response.status, answer_fields(response.fields))
+        return await self._parts.cache.serve(self._lookup(asking, service, policy))
+
+    def _lookup(self, asking: Asking, service: Service, policy: CachePolicy) -> Lookup:
+        call, identity = asking.call, asking.identity
+        partition = SHARED if policy.scope == "shared" else _partition(identity)
+        key = primary_key(service.name, asking.agency_path, call.query, policy, partition=partition)
+        passes_own = asking.route.auth.pass_authorization and bool(call.head.authorization)
+        request = CacheRequest(
+            call.method, key.path, key.query, call.head.passed.fields, authorized=identity is not None or passes_own
+        )
+        return Lookup(key, request, policy, self._fetch(asking, key.query, policy), asking.seen)
+
+    def _fetch(self, asking: Asking, query: bytes, policy: CachePolicy) -> Fetch:
+        shared = policy.scope == "shared"
+
+        async def fetch(fields: Fields, seen: Observation) -> UpstreamResponse:
+            asked = asking if seen is asking.seen else replace(asking, seen=seen)
+            response = await self._forward.send(asked, query=query, passed=Block(fields=fields), shared=shared)
+            return replace(response, fields=answer_fields(response.fields))
+
+        return fetch
+
+    def _invalidate(self, asking: Asking, service: Service, response: UpstreamResponse) -> None:
+        call = asking.call
+        request = CacheRequest(call.method, asking.agency_path, call.query, call.head.passed.fields)
+        self._parts.cache.invalidate(request, response.status, response.fields, service.name)
+
+    def _finished(self, reply: Reply, call: Call, route: Route | None) -> Reply:
+        fields: Fields = (*reply.fields, (b"x-request-id", call.id.encode()))
+        if route is not None and route.cors is not None:
+            fields += cors.answer(route.cors, call.head.origin)
+        return replace(reply, fields=fields)
+
+
+def _scheme(edition: Edition, call: Call) -> bytes:
+    """Return http or https as the citizen used it; a trusted proxy in front of us knows better than our socket."""
+    told = call.head.forwarded_proto
+    return told if told is not None and is_trusted(call.peer, edition.trusted_proxies) else call.scheme.encode()
+
+
+def _preflight_method(call: Call) -> bytes | None:
+    """Return the method a browser asks leave for, or None when this is no preflight (Fetch standard)."""
+    if call.method != b"OPTIONS" or call.head.origin is None:
+        return None
+    return first(call.head.fields, b"access-control-request-method")
+
+
+def _preflight(call: Call, route: Route) -> Reply:
+    """Answer a preflight; what is not allowed gets no CORS fields, and the browser then refuses by itself."""
+    if route.cors is None or call.head.origin is None:
+        return Reply(204, ())
+    headers = first(call.head.fields, b"access-control-request-headers")
+    allowed = cors.preflight(route.cors, call.head.origin, _preflight_method(call) or b"", headers)
+    return Reply(204, allowed if allowed is not None else ((b"vary", b"Origin"),))
+
+
+def _partition(identity: Identity | None) -> str:
+    """Name the part of the cache that only this session sees; strangers share theirs, as they share the answers."""
+    if identity is None:
+        return SHARED
+    return citizen_partition(f"{identity.issuer}|{identity.subject}", identity.session or "")
