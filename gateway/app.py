@@ -16,13 +16,14 @@ import httpx
 from gateway.clock import Clock, SystemClock
 from gateway.edge.asgi import AsgiEdge
 from gateway.edge.drain import Drain
+from gateway.edge.lane import Lane, Patience
 from gateway.identity.assertion import Minter
 from gateway.identity.issuers import TrustedIssuers
 from gateway.identity.revocation import Revocations
 from gateway.identity.signing import BadSigningKey
 from gateway.identity.verifier import Verifier
-from gateway.ops import catalogue
 from gateway.ops.admin import Controls, ops_application
+from gateway.ops.catalogue import public_pages
 from gateway.ops.health import Component, Readiness
 from gateway.pipeline.admit import Room
 from gateway.pipeline.cache import Cache
@@ -34,15 +35,20 @@ from gateway.registry.load import reload
 from gateway.registry.problems import ConfigError
 from gateway.registry.snapshot import Snapshot
 from gateway.rules.forwarding import trusted_networks
+from gateway.rules.heads import FieldKind, answer_field_kind
 from gateway.store.fallback import Limiter
 from gateway.store.open import open_store
 from gateway.store.responses import ResponseStore
 from gateway.telemetry.logs import AccessLog, Log
 from gateway.telemetry.metrics import Metrics
+from gateway.upstream.answer import HEAD_LIMITS
+from gateway.upstream.direct import DirectClient
 from gateway.upstream.forward import Forwarder
 from gateway.upstream.httpx_client import HttpxClient
 from gateway.upstream.probes import Probes
 from gateway.upstream.targets import LiveTarget, Targets
+from gateway.wire.line_memory import LineKind
+from gateway.wire.recognise import ResponseRecogniser
 
 
 class Gateway:
@@ -62,6 +68,7 @@ class Gateway:
         self.access_log = access_log if access_log is not None else AccessLog()
         self.metrics = Metrics()
         self.drain = Drain()
+        self._patience = Patience()
         self._config = config
         self._reloading = asyncio.Lock()
         self._last_refused: tuple[float, tuple[str, ...]] | None = None
@@ -71,7 +78,7 @@ class Gateway:
         self._http = httpx.AsyncClient(trust_env=False, follow_redirects=False)
         self.issuers = TrustedIssuers(self._http, self.revocations, self.clock)
         self.targets = Targets(self.clock, on_change=self._target_changed)
-        self._client = HttpxClient()
+        self._client = DirectClient(self.clock, ResponseRecogniser(_answer_line, HEAD_LIMITS))
         self._probe_client = HttpxClient()
         self._probes = Probes(self._probe_client, self.targets)
         self.store = open_store(snapshot.store, self.clock)
@@ -81,8 +88,8 @@ class Gateway:
         self.pipeline = Pipeline(self._parts(), lambda: self.edition)
         self.readiness = Readiness(lambda: self.drain.draining)
         self._observe_itself()
-        pages = catalogue.public_pages(lambda: self.edition.snapshot, lambda: self.edition.minter.jwks())
-        self.public = AsgiEdge(self.pipeline, pages, catalogue.PATHS, self.clock, self.drain)
+        self.lane = Lane(self.pipeline, self.clock, self.drain, self.log, lambda: self._patience)
+        self.asgi = AsgiEdge(self.pipeline, self.clock, self.drain)
         self.ops = ops_application(self.readiness, self.metrics, self._controls())
 
     async def start(self) -> None:
@@ -116,6 +123,7 @@ class Gateway:
             trusted = trusted_networks(snapshot.server.trusted_proxies)
             self.edition = Edition(snapshot, self.verifier, minter, trusted, generation)
             self._apply(snapshot)
+            self.lane.blocks.clear()
             self._last_refused = None
             await self._remember(snapshot)
             self.log.info("registry accepted", **self._registry_view())
@@ -172,6 +180,7 @@ class Gateway:
             observer=Observer(self.clock, self.metrics, self.access_log.add),
             log=self.log,
             failing_since=self._failing_since,
+            pages=public_pages(lambda: self.edition.snapshot, lambda: self.edition.minter.jwks()),
         )
 
     def _controls(self) -> Controls:
@@ -220,6 +229,10 @@ class Gateway:
         metrics.counter("gateway_tokens_evicted", "Verified tokens that made room.", lambda: self.verifier.evicted)
         metrics.counter("gateway_revocations_dropped", "Revocations that made room.", lambda: self.revocations.dropped)
         metrics.gauge("gateway_revocations", "Revocations in force.", lambda: len(self.revocations))
+        metrics.gauge("gateway_connections", "Clients connected.", lambda: self.lane.connections)
+        metrics.counter("gateway_connections_refused", "Clients over a limit.", lambda: self.lane.refused)
+        metrics.gauge("gateway_blocks_remembered", "Header blocks recognised.", lambda: self.lane.blocks.size)
+        metrics.counter("gateway_blocks_evicted", "Header blocks that made room.", lambda: self.lane.blocks.evicted)
         metrics.gauge("gateway_draining", "1 while this process drains.", lambda: int(self.drain.draining))
         metrics.gauge(
             "gateway_store_up", "1 while the store answers.", lambda: int(self.store.health().status == "pass")
@@ -237,7 +250,7 @@ class Gateway:
         if self._last_refused is not None:
             since, errors = self._last_refused
             return [Component("registry", "warn", "reload refused: " + "; ".join(errors), since)]
-        troubles = [error for one in snapshot.quarantined for error in one.errors]
+        troubles = [*snapshot.refused, *(error for one in snapshot.quarantined for error in one.errors)]
         if troubles:
             return [Component("registry", "warn", "; ".join(troubles))]
         return [Component("registry", "pass", f"generation {self.edition.generation}, {snapshot.digest[:12]}")]
@@ -259,6 +272,11 @@ class Gateway:
         for one in self.targets.all_health():
             down = [f"{target.url}: {target.reason}" for target in one.targets if not target.up]
             yield Component(one.service, one.status, "; ".join(down), one.since)
+
+
+def _answer_line(name: bytes) -> LineKind:
+    """Tell what becomes of an agency's field, in the terms of the one who reads the lines."""
+    return LineKind.PASS if answer_field_kind(name) is FieldKind.PASS else LineKind.DROP
 
 
 _WORSE: Final = {"pass": 0, "warn": 1, "fail": 2}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,8 +36,15 @@ _config = click.option(
 )
 
 
+def _version() -> str:
+    try:
+        return version("tangerang-gateway")
+    except PackageNotFoundError:  # run from its source tree
+        return "of this source tree"
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
-@click.version_option(package_name="tangerang-gateway")
+@click.version_option(_version(), prog_name="gateway")
 def main() -> None:
     """The API gateway of a city: citizens sign in once and reach every agency's service, declared in YAML.
 

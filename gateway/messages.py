@@ -240,8 +240,8 @@ CATALOGUE: Final[dict[str, Message]] = {
     "agency-timed-out": Message(
         Text(
             "Layanan terlalu lama menjawab",
-            "Layanan {agency} belum menjawab pada waktunya; ini bukan jaringan Anda. Permintaan mungkin sudah diterima: "
-            "periksa riwayat sebelum mengirim ulang. Data yang sudah tersimpan aman.",
+            "Layanan {agency} belum menjawab pada waktunya; ini bukan jaringan Anda. Permintaan mungkin sudah "
+            "diterima: periksa riwayat sebelum mengirim ulang. Data yang sudah tersimpan aman.",
         ),
         Text(
             "The service took too long",

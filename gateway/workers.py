@@ -1,7 +1,8 @@
 """The process: sockets, signals, the ports it serves, and an end that cuts nobody off.
 
 SIGHUP reloads. SIGTERM drains: readiness fails at once and every answer says `Connection: close`; after the grace
-period the listener closes; then what still runs is waited for, and the process ends. A second SIGTERM or SIGINT ends it now.
+period the listener closes; then what still runs is waited for, and the process ends. A second SIGTERM or SIGINT ends it
+now.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from typing import Any, Final
 
 import uvicorn
 import uvloop
+from uvicorn.server import ServerState
 
 from gateway.app import Gateway
+from gateway.edge.connection import Connection
+from gateway.edge.lane import Lane
 from gateway.registry.load import load
 from gateway.registry.problems import ConfigError
 from gateway.registry.snapshot import ServerPolicy, Snapshot
@@ -86,8 +90,8 @@ class _Process:
         """Serve, then drain, then end."""
         gateway = Gateway(self._config, self._snapshot, self._log)
         public_socket, ops_socket = self._sockets
-        public = _serve(gateway.public, self._server_policy)
-        ops = _serve(gateway.ops, None)
+        public = _server(gateway.asgi, self._server_policy, lane=gateway.lane)
+        ops = _server(gateway.ops, None)
         self._take_signals(gateway, public)
         await gateway.start()
         serving = asyncio.create_task(public.serve([public_socket]))
@@ -144,15 +148,15 @@ class _Process:
             self._log.error("service quarantined", service=one.service, file=one.file, errors=one.errors)
 
 
-def serving(app: Any, policy: ServerPolicy | None = None) -> tuple[uvicorn.Server, socket.socket]:
-    """Return a server for `app` and a socket on a free loopback port for it to listen on."""
-    return _serve(app, policy), _listen("127.0.0.1", 0, "")
+def serving(app: Any, *, lane: Lane | None = None) -> tuple[uvicorn.Server, socket.socket]:
+    """Return a server and a socket on a free loopback port for it to listen on; with `lane`, it is the direct lane."""
+    return _server(app, None, lane=lane), _listen("127.0.0.1", 0, "")
 
 
-def _serve(app: Any, policy: ServerPolicy | None) -> _Server:
+def _server(app: Any, policy: ServerPolicy | None, *, lane: Lane | None = None) -> _Server:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=_direct(lane) if lane is not None else "httptools",
         ws="none",
         lifespan="off",
         log_config=None,
@@ -167,6 +171,25 @@ def _serve(app: Any, policy: ServerPolicy | None) -> _Server:
         ssl_keyfile=policy.tls_key if policy is not None else None,
     )
     return _Server(config)
+
+
+def _direct(lane: Lane) -> type[asyncio.Protocol]:
+    """Return the class by which uvicorn makes a protocol for each connection; it also tracks them for its shutdown."""
+
+    class Tracked(Connection):
+        def __init__(self, *, server_state: ServerState, **_: object) -> None:
+            super().__init__(lane)
+            self._tracked: set[Any] = server_state.connections
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self._tracked.add(self)
+            super().connection_made(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._tracked.discard(self)
+            super().connection_lost(exc)
+
+    return Tracked
 
 
 def _listen(host: str, port: int, setting: str) -> socket.socket:

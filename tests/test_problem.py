@@ -27,7 +27,7 @@ def test_a_problem_has_every_promised_member() -> None:
     rendered = _render(errors.TimedOut("target 2, 5.0 s"), language="en")
     assert rendered.status == 504
     assert json.loads(rendered.body) == {
-        "type": "https://live.tangerangkota.go.id/problems/agency-timed-out",
+        "type": "tag:tangerangkota.go.id,2026:problem/agency-timed-out",
         "title": "The service took too long",
         "status": 504,
         "detail": CATALOGUE["agency-timed-out"].en.detail.format(agency="DPMPTSP"),

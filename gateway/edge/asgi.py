@@ -27,7 +27,6 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _NO_CONTENT: Final = frozenset((204, 304))
 
@@ -70,24 +69,28 @@ class AsgiBody:
 
 
 class AsgiEdge:
-    """The ASGI lane. `pages` is the application for everything the gateway answers itself."""
+    """The ASGI lane."""
 
-    def __init__(self, pipeline: Pipeline, pages: App, page_paths: frozenset[str], clock: Clock, drain: Drain) -> None:
+    def __init__(self, pipeline: Pipeline, clock: Clock, drain: Drain) -> None:
         self._pipeline = pipeline
-        self._pages = pages
-        self._page_paths = page_paths
         self._clock = clock
         self._drain = drain
         self._ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in self._page_paths:
+        if scope["type"] == "http":
             await self._serve(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})  # before accept: the server answers 403
-        else:
-            await self._pages(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    @staticmethod
+    async def _live(receive: Receive, send: Send) -> None:
+        while (message := await receive())["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": f"{message['type']}.complete"})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         body, call = self._read(scope, receive)
@@ -147,9 +150,9 @@ class AsgiEdge:
 
     async def _send(self, call: Call, reply: Reply, send: Send) -> int:
         bodiless = call.method == b"HEAD" or reply.status in _NO_CONTENT
-        length = len(reply.content) if reply.content is not None else reply.length
-        fields = [field for field in reply.fields if bodiless or field[0] != b"content-length"]
-        if length is not None and not bodiless:
+        length = len(reply.content) if reply.content is not None and not bodiless else reply.length
+        fields = [field for field in reply.all_fields() if bodiless or field[0] != b"content-length"]
+        if length is not None and reply.status not in _NO_CONTENT:
             fields.append((b"content-length", b"%d" % length))
         if not any(name == b"date" for name, _ in fields):
             fields.append((b"date", formatdate(self._clock.wall(), usegmt=True).encode()))

@@ -6,40 +6,32 @@ Everything here is for everybody; it tells what the registry tells, and nothing 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Final
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route as Page
-
+from gateway.pipeline.call import Call, Reply
+from gateway.pipeline.handler import Page
 from gateway.registry.snapshot import Route, Service, Snapshot
 
-PATHS: Final = frozenset(("/healthz", "/v1/services", "/.well-known/jwks.json"))
 
+def public_pages(snapshot: Callable[[], Snapshot], jwks: Callable[[], bytes]) -> Mapping[bytes, Page]:
+    """Return the pages by their paths, for the pipeline to answer where no route is declared."""
 
-def public_pages(snapshot: Callable[[], Snapshot], jwks: Callable[[], bytes]) -> Starlette:
-    """Build the application that answers PATHS."""
+    def healthz(_: Call) -> Reply:
+        return _page(b'{"status":"pass"}', b"application/json", b"no-store")
 
-    async def healthz(_: Request) -> Response:
-        return Response(b'{"status":"pass"}', media_type="application/json", headers={"cache-control": "no-store"})
-
-    async def services(_: Request) -> Response:
+    def services(_: Call) -> Reply:
         body = json.dumps(catalogue(snapshot()), ensure_ascii=False).encode()
-        return Response(body, media_type="application/json", headers={"cache-control": "public, max-age=60"})
+        return _page(body, b"application/json", b"public, max-age=60")
 
-    async def keys(_: Request) -> Response:
-        return Response(jwks(), media_type="application/jwk-set+json", headers={"cache-control": "public, max-age=300"})
+    def keys(_: Call) -> Reply:
+        return _page(jwks(), b"application/jwk-set+json", b"public, max-age=300")
 
-    return Starlette(
-        routes=[
-            Page("/healthz", healthz),
-            Page("/v1/services", services),
-            Page("/.well-known/jwks.json", keys),
-        ]
-    )
+    return {b"/healthz": healthz, b"/v1/services": services, b"/.well-known/jwks.json": keys}
+
+
+def _page(content: bytes, media_type: bytes, cache_control: bytes) -> Reply:
+    return Reply(200, ((b"content-type", media_type), (b"cache-control", cache_control)), content)
 
 
 def catalogue(snapshot: Snapshot) -> dict[str, object]:

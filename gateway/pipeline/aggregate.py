@@ -17,12 +17,13 @@ from gateway.clock import Clock
 from gateway.errors import BrokeProtocol, GatewayError, Overloaded, TimedOut, UpstreamFault
 from gateway.fields import first, without
 from gateway.pipeline.call import Call, Edition, Reply
-from gateway.pipeline.match import match
 from gateway.pipeline.relay import read_whole
 from gateway.problem import AgencyContact
+from gateway.registry.snapshot import Service
 from gateway.rules.access import Identity
 from gateway.rules.aggregation import AggregatePolicy, PartOutcome, PartPolicy, merge
 from gateway.rules.heads import RequestHead, read_request_head
+from gateway.rules.matching import Match
 
 AnswerPart = Callable[[Edition, Call], Awaitable[Reply]]
 FailingSince = Callable[[str], float | None]
@@ -95,7 +96,7 @@ class Aggregate:
         self, edition: Edition, call: Call, head: RequestHead, part: PartPolicy, identity: Identity | None
     ) -> PartOutcome:
         caller = "" if identity is None else f"{identity.issuer}|{identity.subject}|{identity.session}"
-        service = match(edition.snapshot, b"GET", part.path).service
+        service = _service_of(edition, part)
         agency = None if service is None else service.agency
         asked = replace(call, method=b"GET", path=part.path, query=part.query, head=head, body=None)
         try:
@@ -143,8 +144,14 @@ class Aggregate:
             data = json.loads(content)
         except ValueError as error:
             raise BrokeProtocol("the part is no JSON") from error
-        age = first(reply.fields, b"age") or b"0"
+        age = first(reply.all_fields(), b"age") or b"0"
         return _Good(data, self._clock.wall() - (int(age) if age.isdigit() else 0))
+
+
+def _service_of(edition: Edition, part: PartPolicy) -> Service | None:
+    """Return the service a part belongs to; None when it is in quarantine, and its routes are gone with it."""
+    found = edition.snapshot.matcher.match(b"GET", part.path)
+    return found.value.service if isinstance(found, Match) else None
 
 
 def _fault_of(failed: PartOutcome) -> GatewayError:

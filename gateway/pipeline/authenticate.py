@@ -27,9 +27,11 @@ async def authenticate(verifier: Verifier, route: Route, head: RequestHead, seen
         raise NotAuthenticated(fields=CHALLENGE)
     try:
         token = bearer_token(head.authorization)
-        return verifier.verify_at_hand(token) if route.emergency else await verifier.verify(token)
+        identity = verifier.verify_at_hand(token) if route.emergency else await verifier.verify(token)
     except IdentityFault:
         if not route.emergency:
             raise
         seen.flagged = True
         return None
+    head.verified = True
+    return identity

@@ -16,7 +16,7 @@ from gateway.errors import GatewayError, NothingStored, UpstreamFault
 from gateway.fields import Fields
 from gateway.pipeline.call import Reply
 from gateway.pipeline.observe import Observation
-from gateway.pipeline.relay import read_up_to, relay
+from gateway.pipeline.relay import read_up_to
 from gateway.rules.caching.decide import lookup, on_error, on_head
 from gateway.rules.caching.invalidation import invalidated_by
 from gateway.rules.caching.keys import PrimaryKey
@@ -226,7 +226,7 @@ class Cache:
         if not outcome.with_body:
             await _discard(response)
             return Reply(outcome.status, fields, b"")
-        return relay(response, outcome.status, fields)
+        return Reply(outcome.status, fields, response.content, response.body, response.length)
 
     def _failed(self, asked: Lookup, verdict: Miss | NeedsValidation, error: GatewayError) -> Reply:
         outcome = on_error(asked.request, verdict, asked.policy, self._clock.wall())

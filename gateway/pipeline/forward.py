@@ -6,7 +6,7 @@ that nothing from outside can stand in their place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.errors import UpstreamFault
@@ -18,7 +18,7 @@ from gateway.registry.snapshot import Route, Service
 from gateway.rules.access import Identity
 from gateway.rules.forwarding import forwarded_fields
 from gateway.upstream.forward import Forwarder
-from gateway.upstream.ports import ResponseBody, UpstreamRequest, UpstreamResponse
+from gateway.upstream.ports import ResponseBody, Trailed, UpstreamRequest, UpstreamResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,10 @@ class AgencyBody:
         finally:
             self._seen.agency_seconds += self._clock.monotonic() - began
 
+    @property
+    def trailers(self) -> Fields:
+        return self._body.trailers if isinstance(self._body, Trailed) else ()
+
     async def aclose(self) -> None:
         body, self._body = self._body, None
         if body is not None:
@@ -93,6 +97,9 @@ class Forward:
             passed=passed,
             added=self._added(asking, shared=shared),
             body=call.body,
+            interim=call.interim,
+            upgrade=call.upgrade if call.upgrade in asking.route.upgrade else None,
+            waits_for_continue=call.waits_for_continue,
         )
         self._room.enter(asking.route, service)
         began = self._clock.monotonic()
@@ -111,8 +118,7 @@ class Forward:
         if response.body is None:
             self._room.leave(service)
             return response
-        body = AgencyBody(response.body, self._room, service, self._clock, seen)
-        return UpstreamResponse(response.status, response.fields, response.content, body, response.length)
+        return replace(response, body=AgencyBody(response.body, self._room, service, self._clock, seen))
 
     def _added(self, asking: Asking, *, shared: bool) -> Fields:
         call = asking.call

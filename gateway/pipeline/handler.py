@@ -7,12 +7,12 @@ and the next one takes it. Whatever goes wrong is a GatewayError, and becomes an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.errors import ClientGone, GatewayError, InternalFault, RouteNotFound
+from gateway.errors import ClientGone, GatewayError, InternalFault, MethodNotAllowed, RouteNotFound
 from gateway.fields import Block, Fields, first
 from gateway.pipeline.admit import Room
 from gateway.pipeline.aggregate import Aggregate, FailingSince
@@ -44,6 +44,9 @@ from gateway.upstream.ports import UpstreamResponse
 _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 
 
+Page = Callable[[Call], Reply]
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the pipeline is made of; constructed by `app` alone."""
@@ -56,6 +59,7 @@ class Parts:
     observer: Observer
     log: Log
     failing_since: FailingSince
+    pages: Mapping[bytes, Page]  # what the gateway answers itself, by path
 
 
 class Pipeline:
@@ -75,8 +79,12 @@ class Pipeline:
         try:
             if call.fault is not None:
                 raise call.fault
-            route = self._match(edition.snapshot, call, seen)
-            reply = await self._answer(edition, call, route, seen)
+            page = self._parts.pages.get(call.path)
+            if page is not None:
+                reply = self._own_page(page, call, seen)
+            else:
+                route = self._match(edition.snapshot, call, seen)
+                reply = await self._answer(edition, call, route, seen)
         except GatewayError as error:
             reply = refuse(error, call, edition.snapshot, route, seen)
         except asyncio.CancelledError:
@@ -92,6 +100,12 @@ class Pipeline:
     def finish(self, seen: Observation, ending: Ending, sent_bytes: int) -> None:
         """Observe one request that has ended, whatever way."""
         self._parts.observer.finish(seen, ending, sent_bytes)
+
+    def _own_page(self, page: Page, call: Call, seen: Observation) -> Reply:
+        if call.method not in (b"GET", b"HEAD"):
+            raise MethodNotAllowed(fields=((b"allow", b"GET, HEAD"),))
+        seen.counters = self._parts.observer.counters("gateway", call.path.decode("ascii"))
+        return page(call)
 
     def _match(self, snapshot: Snapshot, call: Call, seen: Observation) -> Route:
         route = match(snapshot, _preflight_method(call) or call.method, call.path)
@@ -115,7 +129,8 @@ class Pipeline:
             reply = await self._ask(asking, route.service, route.cache)
         else:
             raise RouteNotFound
-        return replace(reply, fields=(*reply.fields, *limits)) if limits else reply
+        reply.fields += limits
+        return reply
 
     async def _answer_part(self, edition: Edition, call: Call) -> Reply:
         """Answer one part of an aggregate; raises GatewayError. It is counted and logged as a request of its own."""
@@ -139,7 +154,7 @@ class Pipeline:
             response = await self._forward.send(asking, query=call.query, passed=call.head.passed)
             if call.method not in _SAFE:
                 self._invalidate(asking, service, response)
-            return relay(response, response.status, answer_fields(response.fields))
+            return relay(response, call.method)
         return await self._parts.cache.serve(self._lookup(asking, service, policy))
 
     def _lookup(self, asking: Asking, service: Service, policy: CachePolicy) -> Lookup:
@@ -158,7 +173,7 @@ class Pipeline:
         async def fetch(fields: Fields, seen: Observation) -> UpstreamResponse:
             asked = asking if seen is asking.seen else replace(asking, seen=seen)
             response = await self._forward.send(asked, query=query, passed=Block(fields=fields), shared=shared)
-            return replace(response, fields=answer_fields(response.fields))
+            return replace(response, fields=answer_fields(response.fields), passed=None)
 
         return fetch
 
@@ -168,10 +183,10 @@ class Pipeline:
         self._parts.cache.invalidate(request, response.status, response.fields, service.name)
 
     def _finished(self, reply: Reply, call: Call, route: Route | None) -> Reply:
-        fields: Fields = (*reply.fields, (b"x-request-id", call.id.encode()))
+        reply.fields += ((b"x-request-id", call.id.encode()),)
         if route is not None and route.cors is not None:
-            fields += cors.answer(route.cors, call.head.origin)
-        return replace(reply, fields=fields)
+            reply.fields += cors.answer(route.cors, call.head.origin)
+        return reply
 
 
 def _scheme(edition: Edition, call: Call) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gateway.errors import BrokeProtocol
-from gateway.fields import Fields
+from gateway.fields import Block, first, without
 from gateway.pipeline.call import Reply
+from gateway.rules.heads import answer_fields, trailer_fields
 from gateway.upstream.ports import ResponseBody, UpstreamResponse
 
 
@@ -49,9 +50,17 @@ async def read_up_to(response: UpstreamResponse, max_bytes: int) -> tuple[Upstre
     return UpstreamResponse(response.status, response.fields, whole, None), whole
 
 
-def relay(response: UpstreamResponse, status: int, fields: Fields) -> Reply:
-    """Return the reply that passes the body of `response` on under `status` and `fields`."""
-    return Reply(status, fields, response.content, response.body, response.length)
+def relay(response: UpstreamResponse, method: bytes) -> Reply:
+    """Return the reply that passes an agency's answer to `method` on: fields filtered, its body as it comes."""
+    passed, length = response.passed, response.length
+    if passed is None:
+        passed = Block(fields=without(answer_fields(response.fields), (b"content-length",)))
+    if method == b"HEAD" and length is None:
+        # There is no body, but what GET would have brought is worth knowing (RFC 9110 section 9.3.2).
+        declared = first(response.fields, b"content-length")
+        length = int(declared) if declared is not None and declared.isdigit() else None
+    trailers = trailer_fields(response.trailers, of_answer=True) if response.trailers else ()
+    return Reply(response.status, (), response.content, response.body, length, passed, trailers, response.tunnel)
 
 
 async def read_whole(reply: Reply, max_bytes: int) -> bytes:

@@ -150,8 +150,7 @@ def digest(outcomes: Iterable[GatewayOutcome | ServiceOutcome]) -> str:
 def snapshot_of(gateway: GatewayOutcome, services: Collection[ServiceOutcome], whole: Whole) -> Snapshot:
     """Put a snapshot together from parts without problems."""
     compiled = gateway.compiled
-    if compiled is None:
-        raise ValueError("a snapshot needs a compiled gateway.yaml")
+    assert compiled is not None
     serving = [one.compiled for one in services if one.compiled is not None]
     return Snapshot(
         digest=digest([gateway, *services]),

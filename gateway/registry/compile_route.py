@@ -41,17 +41,12 @@ class RouteCompiler:
         auth = overlaid(self.model.auth, entry.auth)
         emergency = (entry.route_class or self.model.service_class) == "emergency"
         methods = frozenset(method.encode() for method in entry.methods if method != "*")
-        self._check_path(entry, here)
-        self._check_methods(entry, here)
-        self._check_auth(auth, entry, here)
         limits = self.limits
         if entry.rate_limit is not None:
             limits = quota_policies(entry.rate_limit, f"{','.join(sorted(entry.methods))} {entry.path}")
-        if emergency:
-            self._check_emergency(auth, limits, entry, here)
-        elif entry.offline is not None:
-            remedy = "write `class: emergency` too, or remove it"
-            self.findings.refuse((*here, "offline"), "only emergency routes answer with it", remedy, of_key=True)
+        self._check_path(entry, here)
+        self._check_auth(auth, entry, here)
+        self._check_class(auth, limits, entry, here, emergency=emergency)
         return Route(
             name=entry.path,
             template=entry.path,
@@ -75,8 +70,6 @@ class RouteCompiler:
         if entry.path != prefix and not entry.path.startswith(prefix + "/"):
             reason = f"the paths of this service begin with {prefix}/, so that no service can take another's"
             self.findings.refuse((*here, "path"), reason, f"write {prefix}/…, or correct the service's `name`")
-
-    def _check_methods(self, entry: RouteEntry, here: tuple[str | int, ...]) -> None:
         if "*" in entry.methods and len(entry.methods) > 1:
             loc = (*here, "methods", entry.methods.index("*"))
             self.findings.refuse(loc, "'*' is every method already", "write ['*'], or the methods without it")
@@ -105,6 +98,21 @@ class RouteCompiler:
         """Refuse a setting where it stands: at the route, or at the service it is inherited from."""
         loc = (*here, "auth", setting) if setting in own else ("auth", setting)
         self.findings.refuse(loc, reason, remedy, of_key=True)
+
+    def _check_class(
+        self,
+        auth: Auth,
+        limits: tuple[QuotaPolicy, ...],
+        entry: RouteEntry,
+        here: tuple[str | int, ...],
+        *,
+        emergency: bool,
+    ) -> None:
+        if emergency:
+            self._check_emergency(auth, limits, entry, here)
+        elif entry.offline is not None:
+            remedy = "write `class: emergency` too, or remove it"
+            self.findings.refuse((*here, "offline"), "only emergency routes answer with it", remedy, of_key=True)
 
     def _check_emergency(
         self, auth: Auth, limits: tuple[QuotaPolicy, ...], entry: RouteEntry, here: tuple[str | int, ...]

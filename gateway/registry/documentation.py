@@ -55,7 +55,7 @@ def _blocks(model: type[BaseModel], prefix: str, seen: set[type[BaseModel]]) -> 
         if block is None or block in seen:
             continue
         seen.add(block)
-        path = f"{prefix}{name}" + ("[]" if _is_list(field) else "")
+        path = f"{prefix}{name}" + ("[]" if model_fields.is_list(field) else "")
         yield path, block
         yield from _blocks(block, f"{path}.", seen)
 
@@ -76,17 +76,13 @@ def _table(model: type[BaseModel]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _is_list(field: FieldInfo) -> bool:
-    return any(get_origin(mark) is list for mark in model_fields.marks_of(field))
-
-
 def _type(field: FieldInfo) -> str:
     quantity = model_fields.quantity_of(field)
     block = model_fields.block_in(field.annotation)
     if get_origin(field.annotation) is dict or any(get_origin(part) is dict for part in get_args(field.annotation)):
         return "mapping"
     if block is not None:
-        return "list of blocks" if _is_list(field) else "block"
+        return "list of blocks" if model_fields.is_list(field) else "block"
     if quantity is not None:
         return quantity.kind
     marks = model_fields.marks_of(field)
@@ -94,7 +90,7 @@ def _type(field: FieldInfo) -> str:
     if _is_choice(field):
         number = isinstance(next(model_fields.choices_of(field.annotation)), int)
         name = "number" if number else "word"
-    return f"list of {name}s" if _is_list(field) else name
+    return f"list of {name}s" if model_fields.is_list(field) else name
 
 
 def _is_choice(field: FieldInfo) -> bool:

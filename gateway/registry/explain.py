@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile
 
 from gateway.errors import MalformedRequest
 from gateway.paths import canonical_path
 from gateway.registry.model_fields import flow
 from gateway.registry.problems import Origin
-from gateway.registry.snapshot import Route, Snapshot
+from gateway.registry.snapshot import Route, Service, Snapshot
 from gateway.registry.units import write
 from gateway.rules.caching.policy import CachePolicy
 from gateway.rules.matching import Match, MethodMissing
@@ -82,9 +83,18 @@ def effective(route: Route) -> Iterator[Effective]:
     """Yield every setting that applies to `route`, in the order of a service's file."""
     for setting, value in _settings(route):
         origin = route.origins.get(setting)
-        if origin is not None and origin.written is not None:
-            value = origin.written
-        yield Effective(setting, value, origin)
+        yield Effective(setting, _written(route, setting) or value, origin)
+
+
+def _written(route: Route, setting: str) -> str | None:
+    """Return a setting as it is written when part of it comes from outside its file, and may be a secret."""
+    origin = route.origins.get(setting)
+    if origin is None or origin.written is not None:
+        return None if origin is None else origin.written
+    entries = list(takewhile(bool, (route.origins.get(f"{setting}.{index}") for index in count())))
+    if not any(entry.written for entry in entries if entry is not None):
+        return None
+    return "[" + ", ".join((entry and entry.written) or "…" for entry in entries) + "]"
 
 
 def _settings(route: Route) -> Iterator[tuple[str, str]]:
@@ -92,7 +102,7 @@ def _settings(route: Route) -> Iterator[tuple[str, str]]:
     yield "methods", flow(sorted(method.decode() for method in route.methods) or ["*"])
     if route.service is not None:
         yield "class", "emergency" if route.emergency else "normal"
-        yield from _upstream(route)
+        yield from _upstream(route.service)
     yield "auth.mode", route.auth.mode
     if route.auth.mode == "none":
         yield "auth.pass_authorization", _word(route.auth.pass_authorization)
@@ -122,10 +132,7 @@ def _settings(route: Route) -> Iterator[tuple[str, str]]:
         yield f"parts.{index}.keep_last", write("duration", part.keep_last_seconds)
 
 
-def _upstream(route: Route) -> Iterator[tuple[str, str]]:
-    service = route.service
-    if service is None:
-        return
+def _upstream(service: Service) -> Iterator[tuple[str, str]]:
     yield "name", service.name
     yield "agency.code", service.agency_code
     yield "sector", service.sector

@@ -17,7 +17,7 @@ class Findings:
     def refuse(self, loc: Loc, reason: str, remedy: str, *, of_key: bool = False, hidden: bool = False) -> None:
         """Refuse the value at `loc`; `hidden` keeps it out of the message."""
         tree = self.document.tree.at(loc)
-        value = "" if hidden or isinstance(tree.value, dict | list) else shown(tree)
+        value = "" if hidden else shown(tree)
         self.problems.append(ConfigProblem(self.document.origin(loc, of_key=of_key), value, reason, remedy))
 
 

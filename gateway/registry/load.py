@@ -54,8 +54,7 @@ def _state_directory(attempt: Attempt, environment: Mapping[str, str]) -> Path:
 
 
 def _snapshot(attempt: Attempt, whole: Whole) -> Snapshot:
-    if attempt.gateway is None:
-        raise ValueError("a registry without problems has a gateway.yaml")
+    assert attempt.gateway is not None  # without it there are problems
     snapshot = snapshot_of(attempt.gateway, attempt.services.values(), whole)
     return replace(snapshot, warnings=(*snapshot.warnings, *attempt.warnings))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import BaseModel
@@ -60,9 +60,17 @@ def marks_of(field: FieldInfo) -> Iterator[object]:
         pending.extend(part for part in get_args(mark) if not isinstance(part, str | int))
 
 
-def is_secret(field: FieldInfo) -> bool:
-    """Tell whether the value of a setting is never shown."""
-    return any(isinstance(mark, SecretText) for mark in marks_of(field))
+def is_list(field: FieldInfo) -> bool:
+    """Tell whether a setting takes several."""
+    return any(get_origin(mark) is list for mark in marks_of(field))
+
+
+def holds_secret(field: FieldInfo) -> bool:
+    """Tell whether the value of a setting is never shown: it is a secret, or its block has one."""
+    if any(isinstance(mark, SecretText) for mark in marks_of(field)):
+        return True
+    block = block_in(field.annotation)
+    return block is not None and any(holds_secret(inner) for inner in fields_of(block).values())
 
 
 def quantity_of(field: FieldInfo) -> Quantity | None:
@@ -100,7 +108,8 @@ def example_of(field: FieldInfo) -> str:
     block = block_in(field.annotation)
     if block is not None:
         needed = [f"{name}: {example_of(inner)}" for name, inner in fields_of(block).items() if inner.is_required()]
-        return "{" + ", ".join(needed) + "}"
+        example = "{" + ", ".join(needed) + "}"
+        return f"[{example}]" if is_list(field) else example
     return "…"
 
 

@@ -13,11 +13,6 @@ from gateway.registry.reader import MAX_BYTES
 from gateway.registry.snapshot import Source
 
 
-def directory_of(config: Path) -> Path:
-    """Return the folder all names are relative to."""
-    return config.parent
-
-
 def display(config: Path, path: str) -> str:
     """Return the name a file is told under: relative as the configuration was named, so that editors find it."""
     return posixpath.normpath(posixpath.join(config.parent.as_posix(), path))

@@ -68,10 +68,10 @@ def _empty_values(document: Document, tree: Tree, loc: Path) -> Iterator[ConfigP
 
 
 def shown(tree: Tree) -> str:
-    """Show a value as it is written, shortened."""
+    """Show a single value as it is written, shortened. What holds others is not shown: one of them may be a secret."""
     if tree.written is not None:
         return tree.written
-    if any(child.written is not None for child in tree.children.values()):
+    if tree.children:
         return ""
     text = tree.value if isinstance(tree.value, str) else model_fields.flow(tree.value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
@@ -87,7 +87,7 @@ def _translate(document: Document, root: type[BaseModel], detail: ErrorDetails) 
     field = model_fields.field_at(root, loc)
     tree = document.tree.at(loc)
     value = str(loc[-1]) if of_key else shown(tree)
-    if tree.written is None and field is not None and model_fields.is_secret(field):
+    if tree.written is None and field is not None and model_fields.holds_secret(field):
         value = "(hidden)"
     context = detail.get("ctx", {})
     reason, remedy = _words(root, loc, detail["type"], context, field)

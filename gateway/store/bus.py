@@ -17,8 +17,6 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from redis.exceptions import RedisError
-
 from gateway.clock import Clock
 from gateway.store.dial import Link, list_of, pack, text_of
 from gateway.store.ports import Callback, ComponentHealth, StoreError
@@ -26,7 +24,7 @@ from gateway.store.router import Router
 from gateway.store.scripts import Scripts
 
 # The 1 is the version of a message's fields.
-_STREAM = b"gw:b1"
+STREAM = b"gw:b1"
 _MAX_MESSAGES = 10_000  # days of revocations; a gap is told when it was not enough
 _TTL_MILLISECONDS = 24 * 3600 * 1000
 _MAX_WAITING = 10_000
@@ -133,7 +131,7 @@ class RedisBus:
             while self._outbox:
                 topic, payload = self._outbox[0]
                 try:
-                    await self._router.call(_STREAM, self._packed(topic, payload))
+                    await self._router.call(STREAM, self._packed(topic, payload))
                 except StoreError:
                     await _pause()
                     continue
@@ -143,7 +141,7 @@ class RedisBus:
 
     def _packed(self, topic: bytes, payload: bytes) -> bytes:
         limits = (_MAX_MESSAGES, _TTL_MILLISECONDS)
-        return pack("EVALSHA", self._publish_sha, 1, _STREAM, *limits, self._sender, topic, payload)
+        return pack("EVALSHA", self._publish_sha, 1, STREAM, *limits, self._sender, topic, payload)
 
     # --- reading ---
 
@@ -151,7 +149,7 @@ class RedisBus:
         while True:
             try:
                 await self._read_until_cut_off()
-            except (RedisError, OSError) as error:
+            except Exception as error:  # the search goes on
                 if not self._reason:
                     self._since = self._clock.wall()
                 self._reason = f"cut off: {error or type(error).__name__}"
@@ -159,7 +157,7 @@ class RedisBus:
 
     async def _read_until_cut_off(self) -> None:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            link = await self._router.connect(_STREAM)
+            link = await self._router.connect(STREAM)
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await self._find_place(link)
@@ -168,7 +166,7 @@ class RedisBus:
                 self._reason, self._since = "", self._clock.wall()
             while True:
                 async with asyncio.timeout(_SILENCE_SECONDS):
-                    reply = await link.ask(pack("XREAD", *_READ, "STREAMS", _STREAM, self._last_id or b"0-0"))
+                    reply = await link.ask(pack("XREAD", *_READ, "STREAMS", STREAM, self._last_id or b"0-0"))
                 for _, entries in map(list_of, list_of(reply or [])):
                     for entry in list_of(entries):
                         self._receive(entry)
@@ -192,7 +190,7 @@ class RedisBus:
             self._tell_gap()
 
     async def _edge(self, link: Link, command: str, start: bytes, stop: bytes) -> bytes:
-        entries = list_of(await link.ask(pack(command, _STREAM, start, stop, "COUNT", 1)))
+        entries = list_of(await link.ask(pack(command, STREAM, start, stop, "COUNT", 1)))
         return text_of(list_of(entries[0])[0]).encode() if entries else b"0-0"
 
     def _receive(self, entry: object) -> None:

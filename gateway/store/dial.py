@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import hiredis
-from redis.asyncio.connection import Connection, SSLConnection
+from redis.asyncio.connection import Connection, RedisSSLContext, SSLConnection
 from redis.exceptions import ResponseError
 
 from gateway.store.address import Credentials, Node, StoreAddress, Tls
@@ -62,10 +62,14 @@ class Link:
 
 
 class Dial:
-    """Knows how to be let in at one address. Every node of it takes the same credentials."""
+    """Knows how to be let in at one address. Every node of it takes the same credentials.
+
+    ValueError when the TLS files cannot be used.
+    """
 
     def __init__(self, address: StoreAddress, scripts: Scripts) -> None:
         self._address = address
+        self._tls = None if address.tls is None else _tls_context(address.tls)
         self.preamble = b"".join(pack("SCRIPT", "LOAD", script.text) for script in scripts.all)
         self.preamble_replies = len(scripts.all)
 
@@ -91,6 +95,24 @@ class Dial:
             await link.hang_up()
 
     async def _open(self, node: Node, credentials: Credentials, database: int) -> Link:
+        transports: list[asyncio.WriteTransport] = []
+
+        async def greet(connection: Connection) -> None:
+            # redis-py has no public way to cut a connection off, and one that hangs here is never handed out.
+            assert connection._writer is not None
+            transports.append(connection._writer.transport)
+            await connection.on_connect()
+
+        connection = self._connection(node, credentials, database, greet)
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]  # redis-py left it unannotated
+        except BaseException:
+            for transport in transports:
+                transport.abort()
+            raise
+        return Link(connection, transports[-1])
+
+    def _connection(self, node: Node, credentials: Credentials, database: int, greet: object) -> Connection:
         host, port = node
         settings: dict[str, Any] = {  # Any: redis-py's keyword arguments are of many types
             "host": host,
@@ -100,27 +122,31 @@ class Dial:
             "db": database,
             "protocol": 2,  # one round trip less than RESP3, and nothing here is pushed
             "socket_timeout": None,
+            "redis_connect_func": greet,
         }
-        tls = self._address.tls
-        connection = Connection(**settings) if tls is None else SSLConnection(**settings, **_tls_settings(tls))
-        try:
-            await connection.connect()  # type: ignore[no-untyped-call]  # redis-py left it unannotated
-        except BaseException:
-            await connection.disconnect(nowait=True)
-            raise
-        # redis-py has no public way to cut a connection off.
-        assert connection._writer is not None
-        return Link(connection, connection._writer.transport)
+        if self._tls is None:
+            return Connection(**settings)
+        connection = SSLConnection(**settings)
+        # One for all: to read the authorities anew would hold the event loop up at every connection.
+        connection.ssl_context = self._tls
+        return connection
 
 
-def _tls_settings(tls: Tls) -> dict[str, Any]:
-    return {
-        "ssl_ca_certs": tls.ca_certs,
-        "ssl_certfile": tls.certfile,
-        "ssl_keyfile": tls.keyfile,
-        "ssl_check_hostname": tls.check_hostname,
-        "ssl_cert_reqs": "required" if tls.verify else "none",
-    }
+def _tls_context(tls: Tls) -> RedisSSLContext:
+    """Read the files once; ValueError names what is wrong with them."""
+    context = RedisSSLContext(
+        ca_certs=tls.ca_certs,
+        certfile=tls.certfile,
+        keyfile=tls.keyfile,
+        check_hostname=tls.check_hostname,
+        cert_reqs="required" if tls.verify else "none",
+    )
+    try:
+        context.get()
+    except OSError as error:
+        files = ", ".join(filter(None, (tls.ca_certs, tls.certfile, tls.keyfile)))
+        raise ValueError(f"the store's TLS files cannot be used ({error}); check {files}") from error
+    return context
 
 
 def text_of(value: object) -> str:

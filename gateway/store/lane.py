@@ -28,7 +28,6 @@ from redis.exceptions import (
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
-    RedisError,
     ResponseError,
 )
 
@@ -155,7 +154,7 @@ class Lane:
         except asyncio.CancelledError:
             self._reject(calls, f"{self.name} is no longer used")
             raise
-        except (RedisError, OSError) as error:
+        except Exception as error:  # whatever it is, nobody may be left waiting
             await self._drop_link()
             is_grave = isinstance(error, TimeoutError) or not was_connected
             await self._fail(calls, error, weight=_POLICY.failures_to_open if is_grave else 1)
@@ -230,8 +229,7 @@ class Lane:
         waiting, self._queue = self._queue, []
         self._reject(waiting, reason)
         await self._drop_link()
-        if self._recovery is None:
-            self._recovery = self._loop.create_task(self._recover())
+        self._recovery = self._loop.create_task(self._recover())
         if self._on_trouble is not None:
             self._on_trouble()
 
@@ -259,7 +257,7 @@ class Lane:
             self._breaker = probing(self._breaker)
             try:
                 self._link = await self._probed_link()
-            except (RedisError, OSError) as error:
+            except Exception as error:  # the search goes on
                 self._reason = _describe(self.name, error, self._budget)
                 self._breaker = failed(self._breaker, self._loop.time(), _POLICY, jitter=_jitter())
             else:

@@ -72,13 +72,16 @@ class SingleRouter:
         try:
             return await lane.submit(packed)
         except AskError as error:
-            raise StoreError(f"{self._name} is part of a cluster; write redis+cluster:// in the store URL") from error
+            raise self._is_cluster() from error
 
     async def connect(self, key: bytes) -> Link:
         return await self._find()
 
     async def ping(self) -> None:
-        await (self._lane or self._open_lane()).ping()
+        try:
+            await (self._lane or self._open_lane()).ping()
+        except AskError as error:
+            raise self._is_cluster() from error
 
     def health(self) -> ComponentHealth:
         return self._lane.health() if self._lane else ComponentHealth("pass", self._since, f"{self._name}, not asked")
@@ -86,6 +89,9 @@ class SingleRouter:
     async def aclose(self) -> None:
         if self._lane is not None:
             await self._lane.aclose()
+
+    def _is_cluster(self) -> StoreError:
+        return StoreError(f"{self._name} is part of a cluster; write redis+cluster:// in the store URL")
 
     def _open_lane(self) -> Lane:
         # Made at the first call, for it belongs to the event loop.
@@ -115,32 +121,24 @@ class Sentinels:
         for node in tuple(self._nodes):
             try:
                 async with asyncio.timeout(_SENTINEL_SECONDS):
-                    primary = await self._ask(node)
+                    primary = await self._named_by(node)
                 link = await self._dial.data(primary)
             except (RedisError, OSError) as error:
                 reasons.append(f"{node[0]}:{node[1]}: {error or type(error).__name__}")
-                continue
-            if await _is_primary(link):
-                # Whoever was right is asked first next time.
+                # Asked last from now on: the time for a connection may not suffice for several that hang.
                 self._nodes.remove(node)
-                self._nodes.insert(0, node)
+                self._nodes.append(node)
+            else:
                 return link
-            await link.hang_up()
-            reasons.append(f"{node[0]}:{node[1]}: names {primary[0]}:{primary[1]}, which is no primary")
         raise ResponseError(f"no sentinel names a primary of {self._service} ({'; '.join(reasons)})")
 
-    async def _ask(self, node: Node) -> Node:
-        reply = await self._dial.ask(node, pack("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service), sentinel=True)
+    async def _named_by(self, sentinel: Node) -> Node:
+        question = pack("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service)
+        reply = await self._dial.ask(sentinel, question, sentinel=True)
         if reply is None:
             raise ResponseError(f"knows no service {self._service!r}")
-        host, port = list_of(reply)
-        return text_of(host), int(text_of(port))
-
-
-async def _is_primary(link: Link) -> bool:
-    try:
-        role = await link.ask(pack("ROLE"))
-    except BaseException:
-        await link.hang_up()
-        raise
-    return isinstance(role, list) and role[:1] == [b"master"]
+        host, port = map(text_of, list_of(reply))
+        role = list_of(await self._dial.ask((host, int(port)), pack("ROLE")))
+        if role[0] != b"master":  # a sentinel may lag behind a failover
+            raise ResponseError(f"names {host}:{port}, which is no primary")
+        return host, int(port)

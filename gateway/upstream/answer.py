@@ -42,6 +42,7 @@ class Answer:
         "_failure",
         "_interim",
         "_interim_count",
+        "_is_gathered",
         "_method",
         "_pieces",
         "_recogniser",
@@ -54,6 +55,7 @@ class Answer:
         "is_complete",
         "may_continue",
         "passed",
+        "received",
         "rest",
         "status",
     )
@@ -76,11 +78,13 @@ class Answer:
         self._body: BodyReader | None = None
         self._pieces: list[Piece] = []
         self._failure: BaseException | None = None
+        self._is_gathered = True  # a small answer is held back until it is whole
         self.changed = Signal()  # rung when something below became new
         self.has_begun = False  # a byte of it has come
         self.may_continue = False  # a 100 has come
         self.head: ResponseHead | None = None
-        self.passed: Block = EMPTY
+        self.received = EMPTY  # all fields of the head
+        self.passed = EMPTY  # those that may go on
         self.status = 0
         self.is_complete = False
         self.held_bytes = 0  # of the body, not taken yet
@@ -92,12 +96,21 @@ class Answer:
         if self.is_complete or self._failure is not None:
             return True
         head = self.head
-        return head is not None and (head.framing.kind is not BodyKind.LENGTH or head.framing.length > WHOLE_BYTES)
+        if head is None:
+            return False
+        return not self._is_gathered or head.framing.kind is not BodyKind.LENGTH or head.framing.length > WHOLE_BYTES
 
     @property
     def is_switch(self) -> bool:
         """Tell whether the agency agreed to the protocol it was asked for."""
         return self.status == SWITCHING_PROTOCOLS
+
+    @property
+    def declared_length(self) -> int | None:
+        """The length the agency declared for the body, be it sent or, in answer to a HEAD, left out."""
+        assert self.head is not None
+        framing = self.head.stated_framing if self._method == b"HEAD" else self.head.framing
+        return framing.length if framing is not None and framing.kind is BodyKind.LENGTH else None
 
     @property
     def trailers(self) -> Fields:
@@ -125,6 +138,10 @@ class Answer:
         except Malformed as error:
             raise BrokeProtocol("the answer was cut off") from error
         self.is_complete = True
+
+    def stop_gathering(self) -> None:
+        """Hand the answer over as far as it has come: it is small, but slow."""
+        self._is_gathered = False
 
     def fail(self, failure: BaseException) -> None:
         """End the answer; what was received and not taken yet is still handed out before `failure` is raised."""
@@ -162,27 +179,29 @@ class Answer:
             line = parse_status_line(text)
             head, passed = self._recogniser.read(block, line, self._method)
             data = data[end:]
+            received = Block(wire=block)
             if line.is_interim:
-                self._step_over(line, head)
+                self._step_over(line, received)
             else:
-                self._accept(line, head, passed)
+                self._accept(line, head, received, passed)
         self._buffer = b""
         self._feed_body(data)
 
-    def _step_over(self, line: StatusLine, head: ResponseHead) -> None:
+    def _step_over(self, line: StatusLine, received: Block) -> None:
         self._interim_count += 1
         if self._interim_count > MAX_INTERIM:
             raise BrokeProtocol(f"more than {MAX_INTERIM} interim answers")
         if line.status == _CONTINUE:
             self.may_continue = True
         elif self._interim is not None:
-            self._interim(line.status, head.fields)
+            self._interim(line.status, received.fields)
 
-    def _accept(self, line: StatusLine, head: ResponseHead, passed: Block) -> None:
+    def _accept(self, line: StatusLine, head: ResponseHead, received: Block, passed: Block) -> None:
         if line.status == SWITCHING_PROTOCOLS and (self._upgrade is None or head.upgrade != (self._upgrade,)):
             raise BrokeProtocol("the agency switched to a protocol that nobody asked for")
         self.status = line.status
         self.head = head
+        self.received = received
         self.passed = passed
 
     def _feed_body(self, data: bytes) -> None:

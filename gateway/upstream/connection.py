@@ -26,15 +26,16 @@ from collections.abc import Callable
 from math import inf
 from typing import Final, Protocol, cast
 
-from gateway.clock import Clock
 from gateway.errors import BrokeProtocol, ReusedConnectionLost, TimedOut, UpstreamFault
+from gateway.rules.delivery import Timeouts
 from gateway.stepping import Exchange, Signal
 from gateway.upstream.answer import Answer
 from gateway.upstream.tls import was_ended
-from gateway.upstream.wheel import Wheel
+from gateway.upstream.wheel import Deadline, Wheel
 
 MAX_HELD_BYTES: Final = 131_072  # of an answer; one more read of the transport (256 KB) may come on top
 IDLE_SECONDS: Final = 4.0  # agencies on uvicorn or Node close after 5 s: leave first, so that few requests meet a close
+_NO_EXCHANGE: Final = Timeouts()
 
 
 class Owner(Protocol):
@@ -50,49 +51,37 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """The protocol object of one connection. `deadline` and `due_tick` are for the wheel."""
+    """The protocol object of one connection."""
 
     __slots__ = (
         "_answer",
-        "_clock",
-        "_has_ended",
-        "_heir",
+        "_deadline",
         "_is_reading_paused",
         "_is_request_cut",
         "_is_writing_paused",
         "_owner",
-        "_read_seconds",
         "_served",
-        "_total_seconds",
+        "_timeouts",
         "_unsent",
         "_upload",
-        "_wheel",
-        "born",
-        "deadline",
-        "due_tick",
+        "has_ended",
         "transport",
         "writable",
     )
     transport: asyncio.Transport  # from connection_made on
 
-    def __init__(self, owner: Owner, wheel: Wheel, clock: Clock) -> None:
+    def __init__(self, owner: Owner, wheel: Wheel) -> None:
         self._owner = owner
-        self._wheel = wheel
-        self._clock = clock
+        self._deadline = Deadline(wheel, self._expire)
         self._answer: Answer | None = None  # of the exchange under way
         self._upload: Exchange | None = None  # writes the request's body
         self._unsent = b""  # a head that waits for the first piece of its body
-        self._heir: asyncio.Protocol | None = None  # who gets the bytes of a tunnel
-        self._has_ended = False
+        self.has_ended = False
         self._is_reading_paused = False
         self._is_writing_paused = False
         self._is_request_cut = False  # its body will never be whole: this exchange is the last one
         self._served = 0
-        self._read_seconds = 0.0
-        self._total_seconds = 0.0
-        self.born = clock.monotonic()
-        self.deadline = inf
-        self.due_tick = 0
+        self._timeouts = _NO_EXCHANGE
         self.writable = Signal()  # rung when the upload may go on
 
     def __repr__(self) -> str:
@@ -101,7 +90,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        return not self._has_ended and not self.transport.is_closing()
+        return not self.has_ended and not self.transport.is_closing()
 
     @property
     def has_room(self) -> bool:
@@ -110,13 +99,11 @@ class Connection(asyncio.Protocol):
 
     # One exchange
 
-    def begin(self, answer: Answer, *, total_seconds: float, read_seconds: float) -> None:
+    def begin(self, answer: Answer, timeouts: Timeouts) -> None:
         """Start an exchange: what is received from now on belongs to `answer`."""
         self._answer = answer
-        self._total_seconds = total_seconds
-        self._read_seconds = read_seconds
-        self.deadline = self._clock.monotonic() + total_seconds
-        self._wheel.watch(self)
+        self._timeouts = timeouts
+        self._deadline.start(timeouts.total_seconds)
 
     def write(self, data: bytes) -> None:
         """Send bytes; a head that waits goes first, in the same write."""
@@ -141,67 +128,51 @@ class Connection(asyncio.Protocol):
     def stop_clock(self) -> None:
         """Stop the total clock while the client is waited for: it measures the agency alone."""
         if self._answer is not None and self._answer.head is None:
-            self.deadline = inf
+            self._deadline.stop()
 
     def restart_clock(self) -> None:
         """Give the agency its total time anew: the request has moved on."""
         if self._answer is not None and self._answer.head is None:
-            self.deadline = self._clock.monotonic() + self._total_seconds
-            self._wheel.watch(self)
+            self._deadline.start(self._timeouts.total_seconds)
 
     def resume(self, answer: Answer) -> None:
         """Go on reading, once what was held of `answer` has been taken."""
         if self._is_reading_paused and self._answer is answer:
             self._is_reading_paused = False
             self.transport.resume_reading()
-            self._await_more()
+            self._deadline.start(self._timeouts.read_seconds)
 
     def give_up(self, answer: Answer) -> None:
         """Close the connection, if `answer` is still under way on it: nobody wants the rest."""
         if self._answer is answer:
+            self._answer = None
             answer.fail(BrokeProtocol("given up"))
             self.abort()
 
-    def connect(self, end: asyncio.Protocol) -> None:
-        """Hand the connection over after a 101 (ports.Tunnel)."""
+    def hand_over(self, heir: asyncio.Protocol) -> bytes:
+        """End HTTP after a 101: from now on the transport speaks to `heir`. Return what came behind the head."""
         answer, self._answer = self._answer, None
         assert answer is not None
-        self._heir = end
-        self.deadline = inf
-        end.connection_made(self.transport)
-        if answer.rest:
-            end.data_received(answer.rest)
-        if self._has_ended:
-            end.connection_lost(None)
-        elif self._is_reading_paused:
-            self._is_reading_paused = False
-            self.transport.resume_reading()
+        self.transport.set_protocol(heir)
+        return answer.rest
 
     def retire(self) -> None:
-        """Close once everything written has gone out."""
-        self.deadline = inf
-        self.transport.close()
+        """Close, for nothing more is to be sent or read."""
+        self._deadline.stop()
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # an agency that does not read would keep the socket open for ever
+        else:
+            self.transport.close()
 
     def abort(self) -> None:
         """Close now."""
-        self.deadline = inf
+        self._deadline.stop()
         self._stop_upload()
         self.transport.abort()
 
     def wait_idle(self) -> None:
         """Begin to wait for the next exchange."""
-        self.deadline = self._clock.monotonic() + IDLE_SECONDS
-        self._wheel.watch(self)
-
-    def expire(self) -> None:
-        """Give up what took too long (wheel.Timed)."""
-        answer = self._answer
-        if answer is None:
-            self.retire()
-        elif answer.head is None:
-            self._break_off(TimedOut(f"no answer within {self._total_seconds:g} s"))
-        else:
-            self._break_off(TimedOut(f"the answer fell silent for {self._read_seconds:g} s"))
+        self._deadline.start(IDLE_SECONDS)
 
     # Called by the transport
 
@@ -211,10 +182,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         answer = self._answer
         if answer is None:
-            if self._heir is not None:
-                self._heir.data_received(data)
-            else:
-                self.abort()  # nobody asked for anything: the next answer would not be the one to the next request
+            self.abort()  # nobody asked for anything: the next answer would not be the one to the next request
             return
         try:
             answer.feed(data)
@@ -222,20 +190,17 @@ class Connection(asyncio.Protocol):
             self._break_off(fault)
             return
         if answer.is_switch:
-            self.pause_reading()
-            self.deadline = inf
+            self._pause_reading()
         elif answer.is_complete:
             self._free(answer)
         elif answer.head is not None:
-            self._await_more()
-            if answer.status >= 300:
-                self._stop_upload()  # the agency has made up its mind; it may well never read the rest
+            self._await_more(answer)
         if answer.may_continue:
             self.writable.ring()
         if answer.is_ready:
             answer.changed.ring()
             if answer.held_bytes > MAX_HELD_BYTES and self._answer is answer:
-                self.pause_reading()
+                self._pause_reading()
 
     def eof_received(self) -> bool:
         answer = self._answer
@@ -250,49 +215,45 @@ class Connection(asyncio.Protocol):
             self._answer = None
             self._stop_upload()
             answer.changed.ring()
-        elif self._heir is not None:
-            return bool(self._heir.eof_received())
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._has_ended = True
-        self.deadline = inf
-        answer, heir = self._answer, self._heir
+        self.has_ended = True
+        self._deadline.stop()
+        answer = self._answer
         if answer is not None and not answer.is_switch:
             self._answer = None
             self._stop_upload()
             reason = f"the connection was lost: {error or 'closed early'}"
             answer.fail(self._blame(answer, BrokeProtocol(reason)))
         self._owner.forget(self)
-        if heir is not None:
-            heir.connection_lost(error)
-        elif answer is not None:
+        if answer is not None:
             answer.changed.ring()
 
     def pause_writing(self) -> None:
         self._is_writing_paused = True
-        if self._heir is not None:
-            self._heir.pause_writing()
 
     def resume_writing(self) -> None:
         self._is_writing_paused = False
-        if self._heir is not None:
-            self._heir.resume_writing()
-        else:
-            self.writable.ring()
+        self.writable.ring()
 
     # Within
 
-    def pause_reading(self) -> None:
+    def _pause_reading(self) -> None:
         """Let the agency wait; its silence is ours then."""
         if not self._is_reading_paused:
             self._is_reading_paused = True
             self.transport.pause_reading()
-            self.deadline = inf
+            self._deadline.stop()
 
-    def _await_more(self) -> None:
-        self.deadline = self._clock.monotonic() + self._read_seconds
-        self._wheel.watch(self)
+    def _await_more(self, answer: Answer) -> None:
+        """Set the clock for the rest of a body. While a small one is gathered, the total time goes on."""
+        if answer.is_ready:
+            self._deadline.start(self._timeouts.read_seconds)
+        elif self._deadline.at == inf:  # stopped for a client that is still uploading
+            self._deadline.start(self._timeouts.total_seconds)
+        if answer.status >= 300:
+            self._stop_upload()  # the agency has made up its mind; it may well never read the rest
 
     def _free(self, answer: Answer) -> None:
         """End the exchange: the answer is complete. The connection lives on if both sides can tell where they are."""
@@ -310,6 +271,20 @@ class Connection(asyncio.Protocol):
         if answer is not None:
             answer.fail(failure)
             answer.changed.ring()
+
+    def _expire(self) -> None:
+        """Give up what took too long."""
+        answer = self._answer
+        if answer is None:
+            self.retire()
+        elif answer.head is None:
+            self._break_off(TimedOut(f"no answer within {self._timeouts.total_seconds:g} s"))
+        elif not answer.is_ready:
+            answer.stop_gathering()
+            self._await_more(answer)
+            answer.changed.ring()
+        else:
+            self._break_off(TimedOut(f"the answer fell silent for {self._timeouts.read_seconds:g} s"))
 
     def _blame(self, answer: Answer, fault: UpstreamFault) -> UpstreamFault:
         """Tell a kept-alive connection that closed as we sent from an agency that answers badly."""

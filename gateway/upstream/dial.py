@@ -36,7 +36,7 @@ class Dialler:
                 return await self._open(target, make, seconds)
         except TimeoutError as error:
             raise Unreachable(f"no connection within {seconds:g} s") from error
-        except (OSError, UnicodeError) as error:  # TLS refusals are OSErrors, names beyond IDNA UnicodeErrors
+        except (OSError, ValueError) as error:  # TLS refusals are OSErrors, names that cannot be asked for ValueErrors
             raise Unreachable(f"no connection: {error}") from error
 
     async def _open(self, target: Target, make: Callable[[], Connection], seconds: float) -> Connection:
@@ -46,17 +46,16 @@ class Dialler:
             return opened
         until = self._clock.monotonic() + seconds
         addresses = await self._resolver.addresses(target.host, target.port)
-        for position, address in enumerate(addresses):
+        for position, address in enumerate(addresses, 1):
             # Whatever time is left is shared, so that a silent first address leaves some to the others.
-            share = (until - self._clock.monotonic()) / (len(addresses) - position)
+            share = (until - self._clock.monotonic()) / (len(addresses) - position + 1)
             try:
                 async with asyncio.timeout(share):
                     return await self._open_at(address, target, make)
-            except (OSError, TimeoutError):
-                if position == len(addresses) - 1:
-                    self._resolver.forget(target.host, target.port)
-                    raise
-        raise AssertionError("a name without addresses is refused before")
+            except OSError as error:  # TimeoutError is one
+                failure = error
+        self._resolver.forget(target.host, target.port)
+        raise failure
 
     async def _open_at(self, address: str, target: Target, make: Callable[[], Connection]) -> Connection:
         loop = asyncio.get_running_loop()

@@ -27,9 +27,9 @@ from gateway.upstream.dial import Dialler
 from gateway.upstream.outgoing import authority, framing, request_target
 from gateway.upstream.pool import Pool
 from gateway.upstream.ports import UpstreamRequest, UpstreamResponse
+from gateway.upstream.tunnel import Tunnel
 from gateway.upstream.upload import write_body
 from gateway.upstream.wheel import Wheel
-from gateway.wire.framing import BodyKind
 from gateway.wire.line_memory import LineKind
 from gateway.wire.recognise import ResponseRecogniser
 
@@ -43,7 +43,6 @@ class DirectClient:
         self, clock: Clock, recogniser: ResponseRecogniser | None = None, resolver: Resolver | None = None
     ) -> None:
         """`recogniser` reads answers' fields and says which may go on; without one, all that are not this hop's own."""
-        self._clock = clock
         self._recogniser = recogniser if recogniser is not None else ResponseRecogniser(_pass, HEAD_LIMITS)
         self._wheel = Wheel(clock)
         self._dialler = Dialler(clock, resolver if resolver is not None else Resolver(clock))
@@ -56,6 +55,7 @@ class DirectClient:
         """Take over a new registry's pool sizes; read certificates anew. Pools of removed targets end by themselves."""
         self._policies = {target: policy for policy in policies for target in policy.targets}
         self._dialler.forget_files()
+        self._prefixes.clear()
         for pools, emergency in ((self._normal, False), (self._emergency, True)):
             for target, pool in list(pools.items()):
                 policy = self._policies.get(target)
@@ -88,7 +88,7 @@ class DirectClient:
             if isinstance(error, ReusedConnectionLost):
                 pool.drop_idle()
             raise
-        return _response(connection, answer)
+        return _response(connection, answer, request.method)
 
     async def aclose(self) -> None:
         """Close every connection, also those in use."""
@@ -104,7 +104,7 @@ class DirectClient:
         self, connection: Connection, answer: Answer, target: Target, request: UpstreamRequest, timeouts: Timeouts
     ) -> None:
         head = self._head(target, request)
-        connection.begin(answer, total_seconds=timeouts.total_seconds, read_seconds=timeouts.read_seconds)
+        connection.begin(answer, timeouts)
         body = request.body
         if body is None:
             connection.write(head)
@@ -133,7 +133,7 @@ class DirectClient:
 
     def _add_pool(self, target: Target, emergency: bool) -> Pool:
         size = _size(self._policies.get(target), emergency)
-        pool = Pool(target, size, self._dialler, self._wheel, self._clock)
+        pool = Pool(target, size, self._dialler, self._wheel)
         (self._emergency if emergency else self._normal)[target] = pool
         return pool
 
@@ -172,37 +172,14 @@ class StreamedBody:
         self._answer.take()
 
 
-def _response(connection: Connection, answer: Answer) -> UpstreamResponse:
-    head = answer.head
-    assert head is not None
+def _response(connection: Connection, answer: Answer, method: bytes) -> UpstreamResponse:
+    status, fields, passed = answer.status, answer.received.fields, answer.passed
     if answer.is_switch:
-        tunnel = _Tunnel(connection)
-        return UpstreamResponse(answer.status, head.fields, None, None, passed=answer.passed, tunnel=tunnel)
+        return UpstreamResponse(status, fields, None, None, None, passed, tunnel=Tunnel(connection))
     if answer.is_complete:
-        return UpstreamResponse(answer.status, head.fields, answer.take(), None, None, answer.passed, answer.trailers)
-    length = head.framing.length if head.framing.kind is BodyKind.LENGTH else None
-    return UpstreamResponse(
-        answer.status, head.fields, None, StreamedBody(connection, answer), length, passed=answer.passed
-    )
-
-
-class _Tunnel:
-    """A connection that left HTTP (ports.Tunnel)."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    @property
-    def transport(self) -> asyncio.Transport:
-        return self._connection.transport
-
-    def connect(self, end: asyncio.Protocol) -> None:
-        self._connection.connect(end)
-
-    def abort(self) -> None:
-        self._connection.abort()
+        length = answer.declared_length if method == b"HEAD" else None
+        return UpstreamResponse(status, fields, answer.take(), None, length, passed, answer.trailers)
+    return UpstreamResponse(status, fields, None, StreamedBody(connection, answer), answer.declared_length, passed)
 
 
 def _hop(request: UpstreamRequest) -> Fields:

@@ -9,6 +9,9 @@ What others use:
     HttpxClient()                                       upstream/httpx_client.py, an UpstreamClient (ports.py)
         .apply(policies)                                told of each accepted registry: pool sizes
         await .aclose()
+    DirectClient(clock, recogniser=None)                upstream/direct.py, the same port by hand: carries the traffic
+        .apply(policies)
+        await .aclose()
     Probes(client, targets)                             upstream/probes.py; give it an HttpxClient of its own
         .apply(policies)                                starts, keeps and stops probes; needs a running loop
         await .aclose()
@@ -17,9 +20,9 @@ What others use:
 
 `policies` is `[service.upstream for service in snapshot.services.values()]`. Apply to the targets first, then to the
 client, then to the probes. A request carries neither Host nor fields that frame or connect (Content-Length,
-Transfer-Encoding, Connection): the client writes those. `send` returns once the answer's head is there and raises
-UpstreamFault, or what the request's body raised. Whoever gets a response with a `body` closes it, always; closing early
-cancels the agency's work at once.
+Transfer-Encoding, Connection, Upgrade, Expect): the client writes those. `send` returns once the answer's head is there
+and raises UpstreamFault, or what the request's body raised. Whoever gets a response with a `body` closes it, always;
+closing early cancels the agency's work at once.
 
 It decides no rule (rules/retry, rules/health) and knows no protocol.
 """

@@ -58,21 +58,46 @@ class Pool:
 class _Body:
     """An answer's body, piece by piece as it comes off the socket."""
 
-    __slots__ = ("_closed", "_pieces", "_pool", "_stream")
+    __slots__ = ("_ahead", "_closed", "_pieces", "_pool", "_reading", "_stream")
 
     def __init__(self, pool: Pool, stream: httpx.AsyncByteStream) -> None:
         self._pool = pool
         self._stream = stream
         self._pieces = aiter(stream)
+        self._ahead: list[bytes] = []  # pieces that were read ahead
+        self._reading: asyncio.Task[bytes] | None = None  # the next one, under way
         self._closed = False
 
     async def read(self) -> bytes:
         if self._closed:
             return b""
-        return await asyncio.create_task(self.next())
+        if self._ahead:
+            return self._ahead.pop(0)
+        reading, self._reading = self._start_reading(), None
+        return await reading
 
-    async def next(self) -> bytes:
-        """Return the next piece; for use inside a task."""
+    async def gather(self, seconds: float) -> bytes | None:
+        """Return the whole body, or None when it is not there within `seconds`: then it streams, from its beginning."""
+        try:
+            async with asyncio.timeout(seconds):
+                while piece := await asyncio.shield(self._start_reading()):
+                    self._reading = None
+                    self._ahead.append(piece)
+        except TimeoutError:
+            return None
+        return b"".join(self._ahead)
+
+    async def aclose(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await asyncio.create_task(self._close())
+
+    def _start_reading(self) -> asyncio.Task[bytes]:
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._next())
+        return self._reading
+
+    async def _next(self) -> bytes:
         try:
             async for piece in self._pieces:
                 if piece:
@@ -83,13 +108,11 @@ class _Body:
         except httpx.HTTPError as error:
             raise BrokeProtocol(f"the answer broke off: {_describe(error)}") from error
 
-    async def aclose(self) -> None:
-        if not self._closed:
-            self._closed = True
-            await asyncio.create_task(self._close())
-
     async def _close(self) -> None:
         try:
+            if self._reading is not None:
+                self._reading.cancel()
+                await asyncio.gather(self._reading, return_exceptions=True)
             await self._stream.aclose()
         finally:
             await self._pool.leave()
@@ -133,10 +156,15 @@ class _Outgoing(httpx.AsyncByteStream):
         if self._body is None:
             return
         loop = asyncio.get_running_loop()
+        sent = 0
         while True:
             self._limit.reschedule(None)
             piece = await self._body.read()
             self._limit.reschedule(loop.time() + self._seconds)
+            sent += len(piece)
+            declared = self._body.length
+            if declared is not None and (sent > declared or (not piece and sent < declared)):
+                raise InternalFault(f"a body of {declared} bytes was announced, and another came")
             if not piece:
                 return
             yield piece
@@ -150,7 +178,7 @@ async def exchange(pool: Pool, target: Target, request: UpstreamRequest, timeout
         response = await _receive_head(pool.transport, target, request, timeouts, progress)
         assert isinstance(response.stream, httpx.AsyncByteStream)
         body = _Body(pool, response.stream)
-        answer = await _answer(request.method, response, body)
+        answer = await _answer(request.method, response, body, timeouts)
     except BaseException:
         await (pool.leave() if body is None else body.aclose())
         raise
@@ -204,20 +232,17 @@ def _make_request(
     return made
 
 
-async def _answer(method: bytes, response: httpx.Response, body: _Body) -> UpstreamResponse:
-    """Read a small answer whole; hand a larger or unbounded one over as a stream."""
+async def _answer(method: bytes, response: httpx.Response, body: _Body, timeouts: Timeouts) -> UpstreamResponse:
+    """Read a small answer whole; hand a larger, unbounded or slow one over as a stream."""
     status = response.status_code
-    if status < 200:
-        raise BrokeProtocol(f"the agency switched protocols unasked ({status})")
     fields = tuple([(name.lower(), value) for name, value in response.headers.raw])
     length = _declared_length(fields)
     has_none = method == b"HEAD" or status in (204, 304)
-    if not has_none and (length is None or length > WHOLE_BYTES):
-        return UpstreamResponse(status, fields, None, body, length)
-    pieces = []
-    while piece := await body.next():
-        pieces.append(piece)
-    return UpstreamResponse(status, fields, b"".join(pieces), None)
+    if has_none or (length is not None and length <= WHOLE_BYTES):
+        content = await body.gather(timeouts.total_seconds)
+        if content is not None:
+            return UpstreamResponse(status, fields, content, None, length if method == b"HEAD" else None)
+    return UpstreamResponse(status, fields, None, body, length)
 
 
 def _declared_length(fields: Fields) -> int | None:

@@ -16,59 +16,53 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from math import inf
+from functools import partial
 from typing import Final
 
-from gateway.clock import Clock
 from gateway.errors import Saturated, Unreachable
 from gateway.rules.delivery import Target, Timeouts
 from gateway.stepping import Signal
 from gateway.upstream.connection import Connection
 from gateway.upstream.dial import Dialler
-from gateway.upstream.wheel import Wheel
+from gateway.upstream.wheel import Deadline, Wheel
 
 MAX_WAITING: Final = 1_024  # requests queued for a connection; more would only time out together
 MAX_AGE_SECONDS: Final = 300.0  # a busy connection is renewed at times, so that a name that moved is followed
 
 
 class _Waiter:
-    """One request that waits for a connection."""
+    """One request that waits for a connection; it gets one, or a failure, and is over."""
 
-    __slots__ = ("connect_seconds", "connection", "deadline", "due_tick", "failure", "is_over", "pool", "signal")
+    __slots__ = ("connect_seconds", "connection", "deadline", "failure", "is_over", "signal")
 
-    def __init__(self, pool: Pool, deadline: float, connect_seconds: float) -> None:
-        self.pool = pool
+    def __init__(self, pool: Pool, wheel: Wheel, connect_seconds: float) -> None:
         self.connect_seconds = connect_seconds
         self.connection: Connection | None = None
         self.failure: Unreachable | None = None
         self.is_over = False
         self.signal = Signal()
-        self.deadline = deadline
-        self.due_tick = 0
+        self.deadline = Deadline(wheel, partial(pool.drop, self))
+        self.deadline.start(connect_seconds)
 
     def end(self, *, connection: Connection | None = None, failure: Unreachable | None = None) -> None:
-        """Wake the request with what it gets; it is in the queue no more."""
+        """Wake the request with what it gets; it has left the queue."""
         self.is_over = True
-        self.deadline = inf
+        self.deadline.stop()
         self.connection = connection
         self.failure = failure
         self.signal.ring()
-
-    def expire(self) -> None:
-        self.pool.drop(self)
 
 
 class Pool:
     """The connections to one target for one kind of traffic, at most `size` of them."""
 
-    def __init__(self, target: Target, size: int, dialler: Dialler, wheel: Wheel, clock: Clock) -> None:
+    def __init__(self, target: Target, size: int, dialler: Dialler, wheel: Wheel) -> None:
         self.target = target
         self.size = size
         self._dialler = dialler
         self._wheel = wheel
-        self._clock = clock
         self._idle: list[Connection] = []  # oldest first
-        self._all: set[Connection] = set()
+        self._born: dict[Connection, float] = {}  # every open connection, and when it was opened
         self._waiting: deque[_Waiter] = deque()
         self._dials: set[asyncio.Task[None]] = set()
         self._is_retired = False
@@ -76,7 +70,7 @@ class Pool:
         self._goes_round_again = False
 
     def __repr__(self) -> str:
-        busy = len(self._all) - len(self._idle)
+        busy = len(self._born) - len(self._idle)
         return (
             f"<Pool {self.target.url}: {len(self._idle)} idle, {busy} busy, {len(self._dials)} dialled, "
             f"{len(self._waiting)} waiting, at most {self.size}>"
@@ -95,9 +89,8 @@ class Pool:
         if len(self._waiting) >= MAX_WAITING:
             raise Saturated(f"{MAX_WAITING} requests wait for a connection already")
         seconds = min(timeouts.connect_seconds, timeouts.total_seconds)
-        waiter = _Waiter(self, self._clock.monotonic() + seconds, seconds)
+        waiter = _Waiter(self, self._wheel, seconds)
         self._waiting.append(waiter)
-        self._wheel.watch(waiter)
         self._supply()
         try:
             while not waiter.is_over:
@@ -114,7 +107,8 @@ class Pool:
         """Take a connection that is idle again (connection.Owner)."""
         if not connection.is_open:
             return  # its end is told by `forget`
-        if self._is_retired or self._clock.monotonic() - connection.born > MAX_AGE_SECONDS:
+        is_old = self._wheel.monotonic() - self._born[connection] > MAX_AGE_SECONDS
+        if is_old or self._is_retired or len(self._born) > self.size:
             connection.retire()
             return
         connection.wait_idle()
@@ -124,7 +118,7 @@ class Pool:
 
     def forget(self, connection: Connection) -> None:
         """Learn that a connection has ended (connection.Owner)."""
-        self._all.discard(connection)
+        self._born.pop(connection, None)
         if connection in self._idle:
             self._idle.remove(connection)
         if self._waiting:
@@ -138,10 +132,9 @@ class Pool:
 
     def drop(self, waiter: _Waiter) -> None:
         """End a wait that took too long."""
-        if waiter.is_over:
-            return
-        self._waiting.remove(waiter)
-        if self._dials:
+        position = self._waiting.index(waiter)
+        del self._waiting[position]
+        if position < len(self._dials):  # one was dialled on its behalf
             waiter.end(failure=Unreachable(f"no connection within {waiter.connect_seconds:g} s"))
         else:
             waiter.end(failure=Saturated(f"all {self.size} connections are in use"))
@@ -158,7 +151,7 @@ class Pool:
             dial.cancel()
         while self._waiting:
             self._waiting.popleft().end(failure=Unreachable("the gateway is closing"))
-        for connection in list(self._all):
+        for connection in list(self._born):
             connection.abort()
         return list(self._dials)
 
@@ -168,7 +161,7 @@ class Pool:
         elif waiter.connection is not None:
             self.give_back(waiter.connection)  # handed over in the very moment the request was interrupted
         waiter.is_over = True
-        waiter.deadline = inf
+        waiter.deadline.stop()
 
     def _supply(self) -> None:
         """Serve the queue from what is idle, and see that enough is dialled for the rest."""
@@ -181,7 +174,7 @@ class Pool:
                 self._goes_round_again = False
                 while self._waiting and (connection := self.take()) is not None:
                     self._waiting.popleft().end(connection=connection)
-                while len(self._dials) < min(len(self._waiting), self.size - len(self._all)):
+                while len(self._dials) < min(len(self._waiting), self.size - len(self._born)):
                     self._start_dial(self._waiting[len(self._dials)].connect_seconds)
         finally:
             self._is_supplying = False
@@ -204,7 +197,7 @@ class Pool:
             self._supply()
         else:
             self._dials.discard(dial)
-            self._all.add(connection)
+            self._born[connection] = self._wheel.monotonic()
             if self._waiting:
                 self._waiting.popleft().end(connection=connection)
             else:
@@ -213,4 +206,4 @@ class Pool:
             self._dials.discard(dial)
 
     def _make(self) -> Connection:
-        return Connection(self, self._wheel, self._clock)
+        return Connection(self, self._wheel)

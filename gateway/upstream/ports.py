@@ -67,8 +67,8 @@ class Tunnel(Protocol):
 class UpstreamRequest:
     """A request as an agency is to see it. `passed` came from the client, filtered; `added` is the gateway's own.
 
-    Neither holds Host or a field that frames or connects (Content-Length, Transfer-Encoding, Connection): the client
-    that sends it writes those.
+    Neither holds Host or a field that frames or connects (Content-Length, Transfer-Encoding, Connection, Upgrade,
+    Expect): the client that sends it writes those.
     """
 
     method: bytes
@@ -91,7 +91,7 @@ class UpstreamResponse:
     fields: Fields  # as received, framing and hop-by-hop fields still there
     content: bytes | None
     body: ResponseBody | None
-    length: int | None = None  # declared length when it streams
+    length: int | None = None  # declared length when it streams, or of what the answer to a HEAD leaves out
     passed: Block | None = None  # what may go on to the client, where it was found out on the way
     trailers: Fields = ()  # of a body that is whole in `content`; unfiltered
     tunnel: Tunnel | None = None  # with status 101 only; whoever gets it connects or aborts it

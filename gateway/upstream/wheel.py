@@ -3,78 +3,88 @@
 Theory
 ======
 
-A timer for each request costs a microsecond, and nearly all are cancelled. Here a thing has a `deadline` that it moves
-as it likes, without telling anyone; the wheel looks at it only when the tick comes under which it was put:
+A timer for each request costs a microsecond, and nearly all are cancelled. Here a deadline is moved and stopped by
+writing a number; the wheel looks at it only when the tick comes under which it was booked:
 
-    deadline passed ──► expire()          deadline moved on ──► put under its new tick          no deadline ──► let go
+    passed ──► expired()          moved on ──► booked under its new tick          stopped ──► let go
 
-A connection used a thousand times a second is looked at once in several seconds. The one duty left to a thing: after
-it has set a deadline, it calls `watch`, which does nothing when a tick in time is already booked.
-
-Deadlines are kept a tick late, never early.
+So the deadline of a connection that is used a thousand times a second is looked at once in several seconds. Deadlines
+are noticed up to a tick late, never early.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from math import inf
-from typing import Final, Protocol
+from typing import Final
 
 from gateway.clock import Clock
 
 TICK_SECONDS: Final = 0.05  # how late a deadline may be noticed; a timeout of a second is off by 5 % at most
 
 
-class Timed(Protocol):
-    """Something with a deadline."""
+class Deadline:
+    """A moment that can be moved. When it has passed, `expired` is called once, and may start it anew."""
 
-    deadline: float  # monotonic seconds; inf when nothing is waited for
-    due_tick: int  # the wheel's own: the tick it is booked under, 0 when it is on no wheel
+    __slots__ = ("_booked_tick", "_expired", "_wheel", "at")
 
-    def expire(self) -> None:
-        """Learn that the deadline has passed. May set a new one and watch it."""
-        ...
+    def __init__(self, wheel: Wheel, expired: Callable[[], object]) -> None:
+        self._wheel = wheel
+        self._expired = expired
+        self._booked_tick = 0  # 0: on no wheel
+        self.at = inf  # monotonic seconds; inf while it is stopped
+
+    def start(self, seconds: float) -> None:
+        """Let it pass `seconds` from now, whatever it was before."""
+        self.at = at = self._wheel.monotonic() + seconds
+        tick = int(at / TICK_SECONDS) + 1
+        if not 0 < self._booked_tick <= tick:
+            self._booked_tick = tick
+            self._wheel.book(self, tick)
+
+    def stop(self) -> None:
+        """Let it never pass."""
+        self.at = inf
+
+    def look(self, tick: int, now: float) -> None:
+        """Find out what has become of it, under the tick it was booked for (for the wheel)."""
+        if self._booked_tick != tick:
+            return  # booked anew for an earlier tick, and looked at then
+        self._booked_tick = 0
+        if self.at <= now:
+            self.at = inf
+            self._expired()
+        elif self.at != inf:
+            self.start(self.at - now)
 
 
 class Wheel:
-    """Looks after deadlines. Turns by itself while something is on it; needs a running loop by then."""
+    """Looks after deadlines. Turns by itself while something is booked; needs a running loop by then."""
 
-    __slots__ = ("_booked", "_clock", "_timer")
+    __slots__ = ("_booked", "_timer", "monotonic")
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._booked: dict[int, list[Timed]] = {}
+        self.monotonic = clock.monotonic
+        self._booked: dict[int, list[Deadline]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, thing: Timed) -> None:
-        """See to it that `thing` expires once its deadline has passed."""
-        deadline = thing.deadline
-        if deadline == inf:
-            return
-        tick = int(deadline / TICK_SECONDS) + 1
-        if 0 < thing.due_tick <= tick:
-            return
-        thing.due_tick = tick
+    def book(self, deadline: Deadline, tick: int) -> None:
+        """Have `deadline` looked at when `tick` has passed (for deadlines)."""
         booked = self._booked.get(tick)
         if booked is None:
-            self._booked[tick] = [thing]
+            self._booked[tick] = [deadline]
             self._keep_turning()
         else:
-            booked.append(thing)
+            booked.append(deadline)
 
     def turn(self) -> None:
         """Look at everything that is due."""
-        now = self._clock.monotonic()
-        tick = int(now / TICK_SECONDS)
-        due = [number for number in self._booked if number <= tick]
-        for number in sorted(due):
-            for thing in self._booked.pop(number):
-                if thing.due_tick == number:  # else it was booked anew for an earlier tick
-                    thing.due_tick = 0
-                    if thing.deadline <= now:
-                        thing.expire()
-                    else:
-                        self.watch(thing)
+        now = self.monotonic()
+        due = [tick for tick in self._booked if tick * TICK_SECONDS <= now]
+        for tick in sorted(due):
+            for deadline in self._booked.pop(tick):
+                deadline.look(tick, now)
 
     def close(self) -> None:
         """Let go of everything."""

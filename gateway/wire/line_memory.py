@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Final, TypeAlias
 
-from gateway.fields import EMPTY, Block, Field, Fields
-from gateway.wire.grammar import CRLF
+from gateway.fields import EMPTY, Block, Field
 from gateway.wire.lines import read_field
-from gateway.wire.statements import Reader, Stated, Statement
+from gateway.wire.statements import CredentialStatement, Reader, Stated, Statement
 from gateway.wire.table import SecondChanceTable
 
 
@@ -22,7 +21,6 @@ class LineKind(IntEnum):
     PASS = 0  # goes on
     DROP = 1  # ends here
     CREDENTIAL = 2  # ends here, and says who is calling
-    STATEMENT = 3  # ends here, and says something about the message or the connection
 
 
 Policy: TypeAlias = Callable[[bytes], LineKind]  # PASS, DROP or CREDENTIAL for a lower-cased name; pure
@@ -84,41 +82,35 @@ VOLATILE_RESPONSE_NAMES: Final = frozenset(
 
 
 class Line:
-    """What one header line means. Nothing writes to it after it is made."""
+    """What one header line means; only `used` changes once it is made."""
 
-    __slots__ = ("field", "has_role", "kind", "passed", "statement")
+    __slots__ = ("field", "passed", "statement", "used")
 
-    def __init__(self, kind: LineKind, field: Field, passed: bytes, statement: Statement | None) -> None:
-        self.kind: Final = kind
+    def __init__(self, field: Field, passed: bytes, statement: Statement | None) -> None:
         self.field: Final = field
-        self.passed: Final = passed  # serialised anew with its CRLF; empty unless the kind is PASS
+        self.passed: Final = passed  # serialised anew with its CRLF; empty where it does not go on
         self.statement: Final = statement
-        self.has_role: Final = kind >= LineKind.CREDENTIAL  # it says something to the gateway itself
+        self.used = False
 
 
 class SortedLines:
     """A block's lines, sorted by what becomes of them."""
 
-    __slots__ = ("credentials", "fresh", "is_repeatable", "lines", "stated", "unknown")
+    __slots__ = ("_passing", "fresh", "is_repeatable", "lines", "stated")
 
     def __init__(self) -> None:
         self.lines: list[Line] = []  # all, in order
-        self.credentials: list[bytes] = []  # values, in order
+        self._passing: list[bytes] = []
         self.stated = Stated()
-        self.unknown = 0  # lines that had to be read
-        self.fresh: list[tuple[bytes, Line]] = []  # those of them worth remembering
+        self.fresh: list[tuple[bytes, Line]] = []  # read just now and worth remembering
         self.is_repeatable = True  # no line is of the sort never remembered
-
-    @property
-    def fields(self) -> Fields:
-        return tuple([line.field for line in self.lines])
 
     def passed(self, nominated: frozenset[bytes]) -> Block:
         """Return what goes on: lines that pass and are not nominated for this hop (RFC 9110 section 7.6.1)."""
         if nominated:
             wire = b"".join([line.passed for line in self.lines if line.field[0] not in nominated])
         else:
-            wire = b"".join([line.passed for line in self.lines])
+            wire = b"".join(self._passing)
         return Block(wire=wire) if wire else EMPTY
 
 
@@ -131,56 +123,56 @@ class LineMemory:
         self,
         policy: Policy,
         readers: Mapping[bytes, Reader],
-        volatile: frozenset[bytes],
+        volatile_names: frozenset[bytes],
         table: SecondChanceTable[Line],
     ) -> None:
         self._policy = policy
         self._readers = readers
-        self._volatile_names = volatile
+        self._volatile_names = volatile_names
         self.table = table
 
     def read(self, texts: list[bytes]) -> SortedLines:
         """Read a block's lines; what is read here for the first time is not remembered yet. Raises Malformed."""
         known = self.table.entries
         found = SortedLines()
-        lines = found.lines
+        stated = found.stated
+        take, let_pass = found.lines.append, found._passing.append
+        unknown = 0
         for text in texts:
-            entry = known.get(text)
-            if entry is None:
+            line = known.get(text)
+            if line is None:
                 line = self._read_line(text, found)
+                unknown += 1
             else:
-                entry.used = True
-                line = entry.value
-            lines.append(line)
-            if line.has_role:
-                if line.statement is None:
-                    found.credentials.append(line.field[1])
-                else:
-                    line.statement.join(found.stated)
-        self.table.hits += len(texts) - found.unknown
+                line.used = True
+            take(line)
+            if line.statement is None:
+                let_pass(line.passed)
+            else:
+                line.statement.join(stated)
+        self.table.hits += len(texts) - unknown
         self.table.misses += len(found.fresh)
         return found
 
     def _read_line(self, text: bytes, found: SortedLines) -> Line:
-        found.unknown += 1
         name, value = field = read_field(text)
-        kind = self._kind(name)
-        passed = text[: len(name)] + b": " + value + CRLF if kind is LineKind.PASS else b""
-        line = Line(kind, field, passed, self._readers[name](value) if kind is LineKind.STATEMENT else None)
+        passed = b""
+        statement: Statement | None = None
+        reader = self._readers.get(name)
+        if reader is not None:
+            statement = reader(value)
+        elif name not in HOP_BY_HOP:
+            kind = self._policy(name)
+            if kind is LineKind.PASS:
+                passed = b"%b: %b\r\n" % (text[: len(name)], value)
+            elif kind is LineKind.CREDENTIAL:
+                statement = CredentialStatement(value)
+        line = Line(field, passed, statement)
         if name in self._volatile_names or not self.table.accepts(text):
             found.is_repeatable = False
         else:
             found.fresh.append((text, line))
         return line
-
-    def _kind(self, name: bytes) -> LineKind:
-        if name in self._readers:
-            return LineKind.STATEMENT
-        if name in HOP_BY_HOP:
-            return LineKind.DROP
-        kind = self._policy(name)
-        assert kind is not LineKind.STATEMENT  # that is not a policy's to say
-        return kind
 
     def remember(self, found: SortedLines) -> None:
         """Keep the lines that were worth it."""

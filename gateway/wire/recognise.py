@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
-from gateway.fields import Block
+from gateway.fields import Block, Fields
 from gateway.wire import request, response
 from gateway.wire.grammar import HeadLimits
 from gateway.wire.line_memory import (
@@ -38,7 +38,6 @@ from gateway.wire.line_memory import (
     SortedLines,
 )
 from gateway.wire.lines import split_block
-from gateway.wire.request import Head
 from gateway.wire.response import ResponseHead, StatusLine
 from gateway.wire.statements import IN_REQUESTS, IN_RESPONSES
 from gateway.wire.table import Counters, SecondChanceTable
@@ -49,19 +48,41 @@ M = TypeVar("M")
 class Reading:
     """A request's block as read just now; the caller makes a meaning of it and may have that remembered."""
 
-    __slots__ = ("_block", "_generation", "_lines", "credentials", "head", "passed")
+    __slots__ = ("_block", "_generation", "_lines", "head", "passed")
 
-    def __init__(self, block: bytes, lines: SortedLines, head: Head, generation: int) -> None:
+    def __init__(self, block: bytes, lines: SortedLines, generation: int) -> None:
         self._block = block
         self._lines = lines
         self._generation = generation
-        self.head: Final = head
-        self.passed: Final = lines.passed(head.nominated)  # what the agency may get of the client's own fields
-        self.credentials: Final = tuple(lines.credentials)  # values of CREDENTIAL lines, in order
+        self.head: Final = request.interpret(lines.stated)
+        self.passed: Final = lines.passed(self.head.options.nominated)  # what an agency may get of the client's fields
+
+    @property
+    def credentials(self) -> tuple[bytes, ...]:
+        """The values of the fields that say who is calling, in order."""
+        return self._lines.stated.credentials
+
+    @property
+    def fields(self) -> Fields:
+        """All fields as received, put together at each call."""
+        return tuple([line.field for line in self._lines.lines])
+
+
+class _Known(Generic[M]):
+    """A block's meaning as the table keeps it."""
+
+    __slots__ = ("meaning", "used")
+
+    def __init__(self, meaning: M) -> None:
+        self.meaning: Final = meaning
+        self.used = False
 
 
 class RequestRecogniser(Generic[M]):
-    """Turns request blocks into meanings `M`, remembering them by their bytes when told to."""
+    """Turns request blocks into meanings `M`, remembering them by their bytes when told to.
+
+    With the default bounds the keys of each table take at most 16 MiB; meanings are the caller's to keep small.
+    """
 
     __slots__ = ("_blocks", "_generation", "_limits", "_memory")
 
@@ -74,21 +95,22 @@ class RequestRecogniser(Generic[M]):
         max_lines: int = 8_192,
         max_block_bytes: int = 4_096,
         max_line_bytes: int = 2_048,
-        volatile: frozenset[bytes] = VOLATILE_REQUEST_NAMES,
+        volatile_names: frozenset[bytes] = VOLATILE_REQUEST_NAMES,
     ) -> None:
         self._limits = limits
         self._generation = 0  # of what may be remembered; each forgetting begins a new one
-        self._blocks: SecondChanceTable[M] = SecondChanceTable(max_blocks, max_block_bytes)
-        self._memory = LineMemory(policy, IN_REQUESTS, volatile, SecondChanceTable(max_lines, max_line_bytes))
+        self._blocks: SecondChanceTable[_Known[M]] = SecondChanceTable(max_blocks, max_block_bytes)
+        self._memory = LineMemory(policy, IN_REQUESTS, volatile_names, SecondChanceTable(max_lines, max_line_bytes))
 
     def recall(self, block: bytes) -> M | None:
         """Return the meaning remembered for exactly this block, or None."""
-        return self._blocks.get(block)
+        known = self._blocks.get(block)
+        return None if known is None else known.meaning
 
     def read(self, block: bytes) -> Reading:
         """Read a block that was not recalled, strictly, and remember nothing yet. Raises Malformed."""
         lines = self._memory.read(split_block(block, self._limits.max_field_count))
-        return Reading(block, lines, request.interpret(lines.fields, lines.stated), self._generation)
+        return Reading(block, lines, self._generation)
 
     def remember(self, reading: Reading, meaning: M) -> None:
         """Remember a reading; to be called once its sender was authenticated.
@@ -102,7 +124,7 @@ class RequestRecogniser(Generic[M]):
         if lines.fresh:
             self._memory.remember(lines)
         elif lines.is_repeatable:
-            self._blocks.put(reading._block, meaning)
+            self._blocks.put(reading._block, _Known(meaning))
 
     def forget(self, predicate: Callable[[M], bool]) -> int:
         """Drop the blocks whose meaning satisfies `predicate` (a revoked session, say); return how many there were.
@@ -110,7 +132,7 @@ class RequestRecogniser(Generic[M]):
         Lines stay: they say what bytes mean, not who is let in.
         """
         self._generation += 1
-        return self._blocks.forget(predicate)
+        return self._blocks.forget(lambda known: predicate(known.meaning))
 
     def clear(self) -> None:
         """Forget everything, lines included."""
@@ -139,17 +161,18 @@ class ResponseRecogniser:
         *,
         max_lines: int = 4_096,
         max_line_bytes: int = 512,
-        volatile: frozenset[bytes] = VOLATILE_RESPONSE_NAMES,
+        volatile_names: frozenset[bytes] = VOLATILE_RESPONSE_NAMES,
     ) -> None:
         self._limits = limits
-        self._memory = LineMemory(policy, IN_RESPONSES, volatile, SecondChanceTable(max_lines, max_line_bytes))
+        self._memory = LineMemory(policy, IN_RESPONSES, volatile_names, SecondChanceTable(max_lines, max_line_bytes))
 
     def read(self, block: bytes, line: StatusLine, method: bytes) -> tuple[ResponseHead, Block]:
         """Read the block of an answer to `method` strictly; return what it means and what may go on to the client."""
         lines = self._memory.read(split_block(block, self._limits.max_field_count))
-        head = response.interpret(lines.fields, lines.stated, line, method)
-        self._memory.remember(lines)
-        return head, lines.passed(head.nominated)
+        head = response.interpret(lines.stated, line, method)
+        if lines.fresh:
+            self._memory.remember(lines)
+        return head, lines.passed(head.options.nominated)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -53,21 +53,18 @@ class RequestLine:
 class Head:
     """What a request's block comes to, whatever request line it follows. Nothing writes to it after it is made."""
 
-    __slots__ = ("close", "expects_continue", "fields", "framing", "host", "keep_alive", "nominated", "upgrade")
+    __slots__ = ("expects_continue", "framing", "host", "options", "upgrade")
 
-    def __init__(self, fields: Fields, framing: Framing, stated: Stated, upgrade: tuple[bytes, ...]) -> None:
-        self.fields: Final = fields  # all of them, as received
+    def __init__(self, framing: Framing, stated: Stated, upgrade: tuple[bytes, ...]) -> None:
         self.framing: Final = framing
         self.host: Final = stated.host  # `host[:port]`, lower-cased; None when there is no Host
-        self.close: Final = stated.close
-        self.keep_alive: Final = stated.keep_alive
-        self.nominated: Final = stated.nominated  # names of fields that go no further (RFC 9110 section 7.6.1)
+        self.options: Final = stated.options
         self.expects_continue: Final = stated.expects_continue and framing.has_body
         self.upgrade: Final = upgrade  # protocols offered, lower-cased, never h2c
 
     def is_persistent(self, version: int) -> bool:
         """Tell whether the client lets the connection stay open after this exchange (RFC 9112 section 9.3)."""
-        return not self.close and (version >= HTTP_11 or self.keep_alive)
+        return not self.options.close and (version >= HTTP_11 or self.options.keep_alive)
 
     def wants_continue(self, version: int) -> bool:
         """Tell whether the client may be waiting for a 100; in HTTP/1.0 the wish is ignored (RFC 9110, 10.1.1)."""
@@ -121,23 +118,23 @@ def _check_method(method: bytes, limits: HeadLimits) -> None:
         raise Malformed(refusals.CONNECT)
 
 
-def parse_head(block: bytes, limits: HeadLimits) -> Head:
-    """Read a request's block: its field lines with their CRLFs and the empty line at the end."""
+def parse_head(block: bytes, limits: HeadLimits) -> tuple[Head, Fields]:
+    """Read a request's block, its field lines with their CRLFs and the empty line; return what it comes to, and all."""
     fields, stated = read_block(block, limits.max_field_count, IN_REQUESTS)
-    return interpret(fields, stated)
+    return interpret(stated), fields
 
 
-def interpret(fields: Fields, stated: Stated) -> Head:
-    """Decide what a block comes to, from all its fields and what they state together."""
-    framing = stated.framing(NO_BODY)
+def interpret(stated: Stated) -> Head:
+    """Decide what a block comes to, from what its fields state together."""
+    framing = NO_BODY if stated.framing is None else stated.framing
     protocols = stated.protocols
     if protocols:
         # An upgrade not announced in Connection is none. One with a body is ignored, as RFC 9110 section 7.8 lets a
         # server do: the tunnel must not begin while it is open where the body ends. So is h2c, which would take the
         # connection out of this parser's hands and was given up by RFC 9113 section 3.1.
-        offered = stated.upgrade and not framing.has_body
+        offered = stated.options.upgrade and not framing.has_body
         protocols = tuple([name for name in protocols if name != b"h2c"]) if offered else ()
-    return Head(fields, framing, stated, protocols)
+    return Head(framing, stated, protocols)
 
 
 def reconcile(line: RequestLine, head: Head) -> bytes:

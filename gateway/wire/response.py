@@ -19,7 +19,7 @@ from typing import Final
 
 from gateway.fields import Fields
 from gateway.wire import refusals
-from gateway.wire.framing import NO_BODY, UNTIL_CLOSE, BodyKind, Framing
+from gateway.wire.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, Framing
 from gateway.wire.grammar import HeadLimits
 from gateway.wire.malformed import Malformed
 from gateway.wire.statements import IN_RESPONSES, Stated, read_block
@@ -49,16 +49,13 @@ class StatusLine:
 class ResponseHead:
     """What an answer's block comes to after its status line. Nothing writes to it after it is made."""
 
-    __slots__ = ("fields", "framing", "nominated", "persistent", "stated_length", "upgrade")
+    __slots__ = ("framing", "options", "persistent", "stated_framing", "upgrade")
 
-    def __init__(self, fields: Fields, framing: Framing, stated: Stated, persistent: bool) -> None:
-        self.fields: Final = fields  # all of them, as received
+    def __init__(self, framing: Framing, stated: Stated, persistent: bool) -> None:
         self.framing: Final = framing
-        self.stated_length: Final = (
-            stated.length
-        )  # Content-Length or -1; told to HEAD and with 304 although none follows
+        self.stated_framing: Final = stated.framing  # with HEAD and 304: of the body a GET would have had
         self.persistent: Final = persistent  # the connection may carry another exchange (RFC 9112 section 9.3)
-        self.nominated: Final = stated.nominated  # names of fields that go no further (RFC 9110 section 7.6.1)
+        self.options: Final = stated.options
         self.upgrade: Final = stated.protocols  # lower-cased; what a 101 switches to
 
 
@@ -81,22 +78,25 @@ def parse_status_line(line: bytes) -> StatusLine:
     return StatusLine(11 if minor == b"1" else 10, status, reason)
 
 
-def parse_response_head(block: bytes, line: StatusLine, method: bytes, limits: HeadLimits) -> ResponseHead:
-    """Read an answer's block: its field lines with their CRLFs and the empty line; `method` is that of the request."""
+def parse_response_head(
+    block: bytes, line: StatusLine, method: bytes, limits: HeadLimits
+) -> tuple[ResponseHead, Fields]:
+    """Read an answer's block; return what it comes to, and all fields. `method` is that of the request."""
     fields, stated = read_block(block, limits.max_field_count, IN_RESPONSES)
-    return interpret(fields, stated, line, method)
+    return interpret(stated, line, method), fields
 
 
-def interpret(fields: Fields, stated: Stated, line: StatusLine, method: bytes) -> ResponseHead:
-    """Decide what an answer's block comes to, from all its fields and what they state together."""
-    if stated.chunked and line.version < 11:
+def interpret(stated: Stated, line: StatusLine, method: bytes) -> ResponseHead:
+    """Decide what an answer's block comes to, from what its fields state together."""
+    if stated.framing is CHUNKED and line.version < 11:
         raise Malformed(refusals.CODING_IN_HTTP_10)
-    framing = _frame(stated.framing(UNTIL_CLOSE), line.status, method)
-    if line.status == SWITCHING_PROTOCOLS and not (stated.protocols and stated.upgrade):
+    framing = _frame(UNTIL_CLOSE if stated.framing is None else stated.framing, line.status, method)
+    options = stated.options
+    if line.status == SWITCHING_PROTOCOLS and not (stated.protocols and options.upgrade):
         raise Malformed(refusals.SWITCH_TO_NOTHING)
     # An answer until close ends its connection whatever it says; HTTP/1.0 must ask for the next exchange.
-    goes_on = not stated.close and (line.version == 11 or stated.keep_alive)
-    return ResponseHead(fields, framing, stated, goes_on and framing.kind is not BodyKind.UNTIL_CLOSE)
+    goes_on = not options.close and (line.version == 11 or options.keep_alive)
+    return ResponseHead(framing, stated, goes_on and framing is not UNTIL_CLOSE)
 
 
 def _frame(stated: Framing, status: int, method: bytes) -> Framing:

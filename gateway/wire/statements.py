@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from gateway.fields import Field, Fields
 from gateway.wire import refusals
@@ -26,43 +26,41 @@ from gateway.wire.host import read_host
 from gateway.wire.lines import read_field, split_block
 from gateway.wire.malformed import Malformed
 
-_NOTHING: Final[frozenset[bytes]] = frozenset()
 _CONNECTION_OWN: Final = frozenset((b"close", b"keep-alive", b"upgrade"))
+
+
+class Options:
+    """Connection options, put to use (RFC 9110 section 7.6.1). Nothing writes to it after it is made."""
+
+    __slots__ = ("_all", "close", "keep_alive", "nominated", "upgrade")
+
+    def __init__(self, options: frozenset[bytes]) -> None:
+        self._all: Final = options
+        self.close: Final = b"close" in options
+        self.keep_alive: Final = b"keep-alive" in options
+        self.upgrade: Final = b"upgrade" in options
+        self.nominated: Final = options - _CONNECTION_OWN  # lower-cased names of fields that go no further
+
+    def with_more(self, other: Options) -> Options:
+        """Return the options of both."""
+        return Options(self._all | other._all)
+
+
+NO_OPTIONS: Final = Options(frozenset())
 
 
 class Stated:
     """What the statements of one head say together, as far as they have been joined."""
 
-    __slots__ = (
-        "chunked",
-        "close",
-        "expects_continue",
-        "host",
-        "keep_alive",
-        "length",
-        "nominated",
-        "protocols",
-        "upgrade",
-    )
+    __slots__ = ("credentials", "expects_continue", "framing", "host", "options", "protocols")
 
     def __init__(self) -> None:
         self.host: bytes | None = None
-        self.length = -1  # none stated
-        self.chunked = False
-        self.close = False
-        self.keep_alive = False
-        self.upgrade = False  # the connection option; the protocols come from the field
-        self.nominated = _NOTHING  # names of fields that go no further than this hop
+        self.framing: Framing | None = None
+        self.options = NO_OPTIONS
         self.protocols: tuple[bytes, ...] = ()
         self.expects_continue = False
-
-    def framing(self, otherwise: Framing) -> Framing:
-        """Return the framing stated, or `otherwise` when nothing was."""
-        if self.chunked:
-            if self.length >= 0:
-                raise Malformed(refusals.LENGTH_AND_CODING)
-            return CHUNKED
-        return Framing(BodyKind.LENGTH, self.length) if self.length >= 0 else otherwise
+        self.credentials: tuple[bytes, ...] = ()
 
 
 class Statement(Protocol):
@@ -90,19 +88,19 @@ class HostStatement:
 class LengthStatement:
     """Content-Length (RFC 9110 section 8.6)."""
 
-    __slots__ = ("_length",)
+    __slots__ = ("_framing",)
 
     def __init__(self, value: bytes) -> None:
         length = read_decimal(value)
         if length is None:
             overflows = len(value) > MAX_DECIMAL_DIGITS and value.isdigit()
             raise Malformed(refusals.LENGTH_OVERFLOW if overflows else refusals.BAD_LENGTH)
-        self._length: Final = length
+        self._framing: Final = Framing(BodyKind.LENGTH, length)
 
     def join(self, stated: Stated) -> None:
-        if stated.length >= 0:
-            raise Malformed(refusals.SEVERAL_LENGTHS)
-        stated.length = self._length
+        if stated.framing is not None:
+            raise Malformed(refusals.LENGTH_AND_CODING if stated.framing is CHUNKED else refusals.SEVERAL_LENGTHS)
+        stated.framing = self._framing
 
 
 class CodingStatement:
@@ -121,31 +119,25 @@ class CodingStatement:
         raise Malformed(refusals.BAD_CODING)
 
     def join(self, stated: Stated) -> None:
-        if stated.chunked:
-            raise Malformed(refusals.SEVERAL_CODINGS)
-        stated.chunked = True
+        if stated.framing is not None:
+            raise Malformed(refusals.SEVERAL_CODINGS if stated.framing is CHUNKED else refusals.LENGTH_AND_CODING)
+        stated.framing = CHUNKED
 
 
 class ConnectionStatement:
     """Connection (RFC 9110 section 7.6.1). Several add up."""
 
-    __slots__ = ("_close", "_keep_alive", "_nominated", "_upgrade")
+    __slots__ = ("_options",)
 
     def __init__(self, value: bytes) -> None:
-        options = frozenset(read_list(value.lower()))
+        options = read_list(value.lower())
         if not all(is_token(option) for option in options):
             raise Malformed(refusals.BAD_OPTION)
-        self._close: Final = b"close" in options
-        self._keep_alive: Final = b"keep-alive" in options
-        self._upgrade: Final = b"upgrade" in options
-        self._nominated: Final = options - _CONNECTION_OWN
+        self._options: Final = Options(frozenset(options))
 
     def join(self, stated: Stated) -> None:
-        stated.close |= self._close
-        stated.keep_alive |= self._keep_alive
-        stated.upgrade |= self._upgrade
-        if self._nominated:
-            stated.nominated |= self._nominated
+        known = stated.options
+        stated.options = self._options if known is NO_OPTIONS else known.with_more(self._options)
 
 
 class UpgradeStatement:
@@ -180,7 +172,19 @@ class ExpectStatement:
         stated.expects_continue = True
 
 
-Reader = Callable[[bytes], Statement]
+class CredentialStatement:
+    """A field that says who is calling; which ones do is a policy's to say. What they mean is judged elsewhere."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        self._value: Final = value
+
+    def join(self, stated: Stated) -> None:
+        stated.credentials += (self._value,)
+
+
+Reader: TypeAlias = Callable[[bytes], Statement]
 
 IN_RESPONSES: Final[Mapping[bytes, Reader]] = MappingProxyType(
     {

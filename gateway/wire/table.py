@@ -8,16 +8,23 @@ Second chance (the CLOCK algorithm) does: entries stand in a ring in the order t
 room is made by walking from the oldest: one that was used since the last visit loses its flag and goes to the back,
 the first one unused goes out. New entries come without the flag, so bytes seen once leave before bytes seen twice.
 
-Setting a flag is all that a hit writes, and hot loops do that themselves on `entries`.
+Setting a flag is all that a hit writes, and hot loops do that themselves on `entries`: values carry the flag.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
-V = TypeVar("V")
+
+class Usable(Protocol):
+    """What a table keeps; `used` is False at first and set on each hit."""
+
+    used: bool
+
+
+V = TypeVar("V", bound=Usable)
 
 # One insertion walks past this many used entries at most, then evicts a used one: learning it again is cheaper than
 # the pause of a walk around a large ring in which everything was just used.
@@ -33,17 +40,6 @@ class Counters(NamedTuple):
     size: int
 
 
-class Entry(Generic[V]):
-    """One key with its meaning; `used` is set on each hit."""
-
-    __slots__ = ("key", "used", "value")
-
-    def __init__(self, key: bytes, value: V) -> None:
-        self.key: Final = key
-        self.value = value
-        self.used = False
-
-
 class SecondChanceTable(Generic[V]):
     """Keeps at most `max_entries` of keys of at most `max_key_bytes`, so its worst size is known."""
 
@@ -54,8 +50,8 @@ class SecondChanceTable(Generic[V]):
             raise ValueError("a table without room remembers nothing")
         self._max_entries: Final = max_entries
         self._max_key_bytes: Final = max_key_bytes
-        self._ring: deque[Entry[V]] = deque()
-        self.entries: Final[dict[bytes, Entry[V]]] = {}  # to be read by all, written here only
+        self._ring: deque[bytes] = deque()  # the keys, oldest first
+        self.entries: Final[dict[bytes, V]] = {}  # to be read by all, written here only
         self.hits = 0
         self.misses = 0
         self.evictions = 0
@@ -65,13 +61,13 @@ class SecondChanceTable(Generic[V]):
 
     def get(self, key: bytes) -> V | None:
         """Return what `key` means, counting the look-up, or None."""
-        entry = self.entries.get(key)
-        if entry is None:
+        value = self.entries.get(key)
+        if value is None:
             self.misses += 1
             return None
-        entry.used = True
+        value.used = True
         self.hits += 1
-        return entry.value
+        return value
 
     def accepts(self, key: bytes) -> bool:
         """Tell whether `key` is short enough to be kept."""
@@ -81,25 +77,20 @@ class SecondChanceTable(Generic[V]):
         """Keep what `key` means, in place of what it meant or of a key not used lately; a too long key is not kept."""
         if not self.accepts(key):
             return
-        known = self.entries.get(key)
-        if known is not None:
-            known.value = value
-            return
-        if len(self.entries) >= self._max_entries:
-            self._evict()
-        entry = Entry(key, value)
-        self.entries[key] = entry
-        self._ring.append(entry)
+        if key not in self.entries:
+            if len(self.entries) >= self._max_entries:
+                self._evict()
+            self._ring.append(key)
+        self.entries[key] = value
 
     def forget(self, predicate: Callable[[V], bool]) -> int:
-        """Drop the entries whose meaning satisfies `predicate`, and return how many there were."""
-        kept = [entry for entry in self._ring if not predicate(entry.value)]
-        forgotten = len(self._ring) - len(kept)
+        """Drop the values that satisfy `predicate`, and return how many there were."""
+        forgotten = [key for key, value in self.entries.items() if predicate(value)]
+        for key in forgotten:
+            del self.entries[key]
         if forgotten:
-            self._ring = deque(kept)
-            self.entries.clear()
-            self.entries.update((entry.key, entry) for entry in kept)
-        return forgotten
+            self._ring = deque(key for key in self._ring if key in self.entries)
+        return len(forgotten)
 
     def clear(self) -> None:
         """Drop everything; the counters go on."""
@@ -112,12 +103,12 @@ class SecondChanceTable(Generic[V]):
 
     def _evict(self) -> None:
         for _ in range(MAX_SECOND_CHANCES):
-            entry = self._ring.popleft()
-            if not entry.used:
+            key = self._ring.popleft()
+            if not self.entries[key].used:
                 break
-            entry.used = False
-            self._ring.append(entry)
+            self.entries[key].used = False
+            self._ring.append(key)
         else:
-            entry = self._ring.popleft()
-        del self.entries[entry.key]
+            key = self._ring.popleft()
+        del self.entries[key]
         self.evictions += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import textwrap
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.app import Gateway
 from gateway.clock import ManualClock
+from gateway.edge.lane import Lane
 from gateway.registry.load import load
 from gateway.telemetry.logs import AccessLog
 from gateway.workers import serving
@@ -72,7 +74,8 @@ class Issuer(Agency):
 class City:
     """Declare services with `service`, then enter; `client` talks to the gateway's public port."""
 
-    def __init__(self, directory: Path, *, server: str = "", extra: str = "") -> None:
+    def __init__(self, directory: Path, *, server: str = "", extra: str = "", lane: str = "direct") -> None:
+        self.lane = lane
         self.clock = ManualClock()
         self.issuer = Issuer(self.clock)
         self.agencies: dict[str, Agency] = {}
@@ -135,7 +138,7 @@ class City:
         log = structlog.wrap_logger(structlog.PrintLogger(), processors=[self._note])
         self.gateway = Gateway(self.config, snapshot, log, clock=self.clock, access_log=AccessLog(self._note_access))
         await self.gateway.start()
-        self.client = await self._serve(self.gateway.public)
+        self.client = await self._serve(self.gateway.asgi, self.gateway.lane if self.lane == "direct" else None)
         self.ops = await self._serve(self.gateway.ops)
         return self
 
@@ -157,8 +160,8 @@ class City:
         self.gateway.access_log.flush()
         return self.access
 
-    async def _serve(self, app: Any) -> httpx.AsyncClient:
-        server, listener = serving(app)
+    async def _serve(self, app: Any, lane: Lane | None = None) -> httpx.AsyncClient:
+        server, listener = serving(app, lane=lane)
         task = asyncio.create_task(server.serve([listener]))
         self._running.append((server, task))
         while not server.started:
@@ -167,6 +170,8 @@ class City:
         return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
 
     def _note(self, _logger: object, method: str, event: Any) -> str:
+        if event["event"] == "unforeseen":
+            traceback.print_exc()  # shown by pytest beside whatever test it fails
         self.events.append({"level": method, **event})
         raise structlog.DropEvent
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from gateway.registry.load import load
 from gateway.registry.problems import ConfigError, ConfigProblem
-from gateway.registry.snapshot import Snapshot
+from gateway.registry.snapshot import Route, Snapshot
+from gateway.rules.matching import Match
 
 MARK = "«"
 
@@ -84,3 +85,17 @@ def unmarked(text: str) -> tuple[str, tuple[int, int]]:
     before, mark, after = text.partition(MARK)
     assert mark, "the text has no mark"
     return before + after, (before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
+
+
+def route(snapshot: Snapshot, path: str = "/v1/permits/types", method: str = "GET") -> Route:
+    """Return the route that answers a request."""
+    found = snapshot.matcher.match(method.encode(), path.encode())
+    assert isinstance(found, Match)
+    value: Route = found.value
+    return value
+
+
+def compiled(registry: Registry, **changes: str) -> Route:
+    """Load a registry with one service and return its route for GET /v1/permits/types."""
+    registry.service(service_text(**changes))
+    return route(registry.load())

@@ -6,7 +6,10 @@ import pytest
 
 from tests.registry.files import Registry, gateway_text, service_text, unmarked
 
-ISSUER = "{issuers: [{issuer: http://127.0.0.1:8101, audiences: [a], algorithms: [ES256], jwks_url: http://127.0.0.1:8101/j}]}"
+ISSUER = (
+    "{issuers: [{issuer: http://127.0.0.1:8101, audiences: [a], algorithms: [ES256], "
+    "jwks_url: http://127.0.0.1:8101/j}]}"
+)
 ROUTE = "path: /v1/permits/types, methods: [GET]"
 
 

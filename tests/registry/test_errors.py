@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gateway.registry.problems import ConfigError, ConfigProblem, Origin
 from tests.registry.files import MARK, Registry, gateway_text, service_text, unmarked
@@ -58,6 +62,52 @@ def test_what_gateway_yaml_says_wrongly_is_told(registry: Registry, wrong: Wrong
     registry.service(service_text())
     [problem] = registry.problems()
     wrong.check(problem, place, registry.directory)
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [
+        ("version", "write `version: 1`"),
+        ("name", "write `name: permits`"),
+        ("title", "write `title: {id: Perizinan, en: Permits}`"),
+        ("agency", "write `agency: {code: DPMPTSP}`"),
+        ("upstream", 'write `upstream: {targets: ["http://10.1.2.3:8102", "http://10.1.2.4:8102"]}`'),
+        ("routes", "write `routes: [{path: /v1/permits/types/{code}, methods: [GET]}]`"),
+    ],
+)
+def test_what_is_missing_is_told_with_an_example(registry: Registry, key: str, remedy: str) -> None:
+    registry.service(service_text(**{key: None}))
+    assert registry.told() == [f"services/permits.yaml:1:1: `{key}` is missing\n    fix: {remedy}"]
+
+
+def test_a_text_that_is_too_long_is_told_shortened(registry: Registry) -> None:
+    registry.service(service_text(title=f"{{id: {'a' * 2_001}, en: b}}"))
+    [problem] = registry.problems()
+    assert (problem.value, problem.remedy) == ("a" * 59 + "…", "write 2000 characters or fewer")
+
+
+def pem(key: ec.EllipticCurvePrivateKey | RSAPrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def test_keys_that_cannot_sign_are_refused_before_they_are_used(registry: Registry) -> None:
+    (registry.directory / "rsa.pem").write_bytes(pem(generate_rsa(65_537, 2_048)))
+    (registry.directory / "p384.pem").write_bytes(pem(ec.generate_private_key(ec.SECP384R1())))
+    keys = '[\n"${file:rsa.pem}",\n"${file:p384.pem}",\n"${env:KEY}"]'
+    registry.environment = {"KEY": "hunter2"}
+    registry.gateway(gateway_text(identity=f"{{assertion: {{issuer: http://g, keys: {keys}}}}}"))
+    assert [(problem.origin.line, problem.value, problem.reason) for problem in registry.problems()] == [
+        (5, "${file:rsa.pem}", "not a key on the curve P-256, which ES256 needs"),
+        (6, "${file:p384.pem}", "not a key on the curve P-256, which ES256 needs"),
+        (7, "${env:KEY}", "not an unencrypted private key in PEM"),
+    ]
+
+
+def test_one_key_and_several_are_not_both_written(registry: Registry) -> None:
+    (registry.directory / "k").write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
+    both = '{issuer: http://g, key: "${file:k}", keys: ["${file:k}"]}'
+    registry.gateway(gateway_text(identity=f"{{assertion: {both}}}"))
+    assert [problem.reason for problem in registry.problems()] == ["both `key` and `keys` are written"]
 
 
 def test_a_whole_problem_reads_well(registry: Registry) -> None:

@@ -39,9 +39,9 @@ def test_every_value_is_told_with_its_place_or_as_default(registry: Registry) ->
     assert settings["rate_limit.0.burst"] == ("60", "default")
     assert settings["cache.ttl"] == ("10m", f"{file}:12:35")
     assert settings["cache.stale_if_error"] == ("the agency decides", "default")
-    assert settings["cache.statuses.404"] == ("10s", f"{file}:12:81")
+    assert settings["cache.statuses.404"] == ("10s", f"{file}:12:82")
     assert settings["upstream.targets.0"] == ("http://h", f"{file}:5:22")
-    assert settings["upstream.health.path"] == ("/h", f"{file}:5:73")
+    assert settings["upstream.health.path"] == ("/h", f"{file}:5:72")
     assert settings["upstream.health.interval"] == ("10s", "default")
     assert settings["cors.origins"] == ('["*"]', f"{file}:8:17")
     assert settings["max_body"] == ("1MiB", "default")
@@ -70,12 +70,13 @@ def test_values_from_outside_are_shown_as_they_are_written(registry: Registry) -
     registry.service(
         service_text(
             upstream='{targets: ["http://${env:HOST}"]}',
-            auth='{mode: required, claims: [name], purpose: "${file:why}"}',
+            auth='{mode: required, claims: [name, "${env:HOST}"], purpose: "${file:why}"}',
         )
     )
     settings = told(registry)
     assert settings["upstream.targets.0"][0] == "http://${env:HOST}"
     assert settings["auth.purpose"][0] == "${file:why}"
+    assert settings["auth.claims"][0] == "[…, ${env:HOST}]"
     assert "hunter2" not in str(settings)
 
 
@@ -86,10 +87,10 @@ def test_an_aggregate_tells_its_parts(registry: Registry) -> None:
     )
     registry.service(service_text())
     settings = told(registry, "/v1/home")
-    assert settings["parts.0.path"] == ("/v1/permits/types?x=1", "gateway.yaml:4:91")
+    assert settings["parts.0.path"] == ("/v1/permits/types?x=1", "gateway.yaml:4:90")
     assert settings["parts.0.keep_last"][0] == "1d"
     assert settings["parts.0.required"] == ("false", "default")
-    assert settings["rate_limit.0.limit"] == ("5", "gateway.yaml:4:52")
+    assert settings["rate_limit.0.limit"] == ("5", "gateway.yaml:4:51")
     assert "timeout.total" not in settings
 
 

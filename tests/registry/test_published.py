@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # it brings no types, and only `validate` is used
 import pytest
 import yaml
 
@@ -13,7 +13,7 @@ from gateway.registry.documentation import documentation
 from gateway.registry.json_schema import MODELS, FileKind, json_schema
 from gateway.registry.load import load
 from gateway.registry.snapshot import Route, Snapshot
-from gateway.rules.matching import Match
+from tests.registry.files import route
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "gateway.yaml"
@@ -59,30 +59,27 @@ def demo() -> Snapshot:
     return load(CONFIG, strict=True, environment={})
 
 
-def route(snapshot: Snapshot, method: str, path: str) -> Route:
-    found = snapshot.matcher.match(method.encode(), b"/v1/" + path.encode())
-    assert isinstance(found, Match)
-    value: Route = found.value
-    return value
+def asked(snapshot: Snapshot, line: str) -> Route:
+    method, path, *_ = line.split()
+    return route(snapshot, f"/v1/{path}", method)
 
 
 @pytest.mark.parametrize("line", ROUTES.strip().split("\n"))
 def test_the_demo_offers_every_path_of_the_reference_services(demo: Snapshot, line: str) -> None:
-    method, path, mode, *kept = line.split()
-    one = route(demo, method, path)
+    _, _, mode, *kept = line.split()
+    one = asked(demo, line)
     assert one.auth.mode == mode
     assert (one.cache is not None) == bool(kept)
 
 
 def test_the_demo_has_no_path_beside_these_and_no_warning(demo: Snapshot) -> None:
-    assert len(demo.routes) == len(
-        {route(demo, *line.split()[:2]).origins["path"] for line in ROUTES.strip().split("\n")}
-    )
+    named = {asked(demo, line).origins["path"] for line in ROUTES.strip().split("\n")}
+    assert {one.origins["path"] for one in demo.routes} == named
     assert demo.warnings == ()
 
 
 def test_sign_in_is_limited_by_address_and_shut_when_nobody_counts(demo: Snapshot) -> None:
-    [limit] = route(demo, "POST", "identity/login").limits
+    [limit] = asked(demo, "POST identity/login").limits
     assert (limit.by.kind, limit.accuracy, limit.on_store_failure) == ("address", "exact", "closed")
 
 

@@ -104,3 +104,9 @@ def test_a_wrong_url_is_refused_before_anything_is_opened(open_part: object) -> 
 def test_only_memory_is_not_shared() -> None:
     assert not is_shared(StorePolicy("memory://"))
     assert is_shared(StorePolicy("redis://cache"))
+
+
+@pytest.mark.parametrize("option", ["ssl_ca_certs", "ssl_certfile"])
+def test_tls_files_that_cannot_be_read_are_named(option: str) -> None:
+    with pytest.raises(ValueError, match=r"TLS files cannot be used .*; check /nowhere/ca.pem"):
+        open_store(StorePolicy(f"rediss://cache?{option}=/nowhere/ca.pem"), ManualClock())

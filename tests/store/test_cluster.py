@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
@@ -12,13 +13,14 @@ from redis.crc import key_slot
 from gateway.clock import SystemClock
 from gateway.registry.snapshot import StorePolicy
 from gateway.rules.quota import Charge, QuotaPolicy
+from gateway.store.bus import STREAM
 from gateway.store.fallback import Limiter
-from gateway.store.open import open_store
+from gateway.store.open import open_bus, open_store
 from gateway.store.ports import StoreError
 from gateway.store.redis import stored_key
 from tests.servers import HOST, RedisServer, eventually, free_port
 from tests.store.conftest import PATIENT_SECONDS, Servers
-from tests.store.groups import ClusterGroup
+from tests.store.groups import ClusterGroup, text
 from tests.store.proxy import Proxy
 from tests.store.stepped import at_once
 from tests.store.traffic import Traffic, until
@@ -145,6 +147,66 @@ async def test_a_map_that_does_not_come_is_not_waited_for_longer_than_the_budget
         with pytest.raises(StoreError, match="not known yet"):
             at_once(store.take([charge]))
         await store.aclose()
+
+
+async def test_a_call_that_is_cancelled_before_the_map_is_known_harms_no_other(cluster: ClusterGroup) -> None:
+    store = open_store(StorePolicy(cluster.url, PATIENT_SECONDS), SystemClock())
+    charge = Charge(b"citizen:x", QuotaPolicy("permits", 1000, HOUR, 1000))
+    gone, stays = (asyncio.create_task(store.take([charge])) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert (await stays)[0].allowed
+    await store.aclose()
+
+
+async def test_slots_that_nobody_has_are_told(tmp_path: Path) -> None:
+    part = RedisServer(tmp_path, ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"))
+    part.launch().await_ready()
+    url = f"redis+cluster://{HOST}:{part.port}"
+    charge = Charge(b"citizen:x", QuotaPolicy("permits", 5, HOUR, 5))
+    empty = open_store(StorePolicy(url, PATIENT_SECONDS), SystemClock())
+    with pytest.raises(StoreError, match="no slot has a node"):
+        await empty.take([charge])
+    await empty.aclose()
+
+    missing = {slot_of(charge.key), key_slot(STREAM)}
+    part.ask("CLUSTER", "ADDSLOTS", *(slot for slot in range(ClusterGroup.SLOTS) if slot not in missing))
+    await asyncio.to_thread(eventually, lambda: "state:ok" in text(part.ask("CLUSTER", "INFO")), "a cluster of one")
+    store = open_store(StorePolicy(url, PATIENT_SECONDS), SystemClock())
+    await store.ping()
+    with pytest.raises(StoreError, match=f"no node of the cluster has slot {slot_of(charge.key)}"):
+        await store.take([charge])
+    await store.aclose()
+    bus = open_bus(StorePolicy(url, PATIENT_SECONDS), SystemClock())
+    await bus.start()
+    assert f"no node of the cluster has slot {key_slot(STREAM)}" in bus.health().detail
+    await bus.aclose()
+    part.kill()
+
+
+async def test_a_cluster_at_odds_with_itself_is_told_and_not_followed_for_ever(cluster: ClusterGroup) -> None:
+    store = open_store(StorePolicy(cluster.url, PATIENT_SECONDS), SystemClock())
+    source, target, *_ = primaries(cluster)
+    caller = caller_at(cluster, source)
+    source.ask("CLUSTER", "SETSLOT", slot_of(caller), "MIGRATING", cluster.identity(target))
+    with pytest.raises(StoreError, match="in circles"):
+        await store.take([Charge(caller, QuotaPolicy("permits", 5, HOUR, 5))])
+    source.ask("CLUSTER", "SETSLOT", slot_of(caller), "STABLE")
+    assert (await store.take([Charge(caller, QuotaPolicy("permits", 5, HOUR, 5))]))[0].allowed
+    await store.aclose()
+
+
+async def test_a_ping_is_content_with_a_node_whose_slots_have_moved(cluster: ClusterGroup) -> None:
+    store = open_store(StorePolicy(cluster.url, PATIENT_SECONDS), SystemClock())
+    await store.ping()
+    source, target, *_ = primaries(cluster)
+    slot = next(slot for slot in map(key_slot, map(b"gw:probe:%d".__mod__, range(99))) if cluster.owner(slot) is source)
+    await asyncio.to_thread(_begin_move, cluster, slot, source, target)
+    await asyncio.to_thread(_move_keys, slot, source, target)
+    await asyncio.to_thread(_end_move, cluster, slot, source, target)
+    await store.ping()
+    assert store.health().status == "pass"
+    await store.aclose()
 
 
 def _port_of(cluster: ClusterGroup, slot: int, *, but: RedisServer) -> int:

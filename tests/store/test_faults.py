@@ -16,9 +16,10 @@ from gateway.registry.snapshot import StorePolicy
 from gateway.store.fallback import Limiter
 from gateway.store.open import open_store
 from gateway.store.ports import Store
+from gateway.store.router import PROBE_KEY
 from tests.servers import HOST, RedisServer, free_port
 from tests.store.proxy import Proxy
-from tests.store.traffic import Traffic
+from tests.store.traffic import Traffic, until
 
 BUDGET_SECONDS = 0.1
 # What "within the budget" may be stretched to by a busy machine; a hang is far beyond it.
@@ -132,6 +133,24 @@ async def test_a_fault_denies_nobody_and_is_recovered_from(
     assert traffic.longest_seconds < HANG_SECONDS
 
 
+@pytest.mark.parametrize(
+    ("harm", "heal"), [pytest.param(slow, quick, id="too slow"), pytest.param(fill_memory, free_memory, id="full")]
+)
+async def test_a_server_that_answers_but_not_as_calls_need_it_stays_out_of_use(
+    own_server: RedisServer, harm: Callable[[Scene], None], heal: Callable[[Scene], None]
+) -> None:
+    async with traffic_on(own_server, budget_seconds=BUDGET_SECONDS) as (scene, traffic):
+        harm(scene)
+        await traffic.until_stood_in()
+        scene.wire.from_client.clear()
+        shared = traffic.told["local shared"]
+        await until(lambda: b"".join(scene.wire.from_client).count(PROBE_KEY) >= 2)
+        assert scene.store.health().status == "warn"
+        assert traffic.told["local shared"] == shared
+        heal(scene)
+        await traffic.until_shared()
+
+
 async def test_a_password_that_no_longer_fits_is_a_fault_like_any_other(tmp_path: Path) -> None:
     server = RedisServer(tmp_path).launch()
     server.await_ready()
@@ -153,6 +172,18 @@ async def test_a_password_that_no_longer_fits_is_a_fault_like_any_other(tmp_path
     finally:
         await store.aclose()
         server.kill()
+
+
+async def test_a_user_who_may_not_load_scripts_is_a_fault_like_any_other(own_server: RedisServer) -> None:
+    own_server.ask("ACL", "SETUSER", "default", "-script")
+    clock = SystemClock()
+    store = open_store(StorePolicy(own_server.url, BUDGET_SECONDS), clock)
+    async with Traffic(Limiter(store, clock)) as traffic:
+        await traffic.until_stood_in()
+        assert "no permissions" in store.health().detail
+        own_server.ask("ACL", "SETUSER", "default", "+@all")
+        await traffic.until_shared()
+    await store.aclose()
 
 
 async def test_forgotten_scripts_are_loaded_again_and_nobody_notices(own_server: RedisServer) -> None:

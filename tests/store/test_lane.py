@@ -9,12 +9,14 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from redis.crc import key_slot
 
 from gateway.clock import ManualClock, SystemClock
 from gateway.registry.snapshot import StorePolicy
 from gateway.rules.quota import Charge, QuotaPolicy
 from gateway.store.open import open_store, open_values
 from gateway.store.ports import Store, StoreError
+from gateway.store.router import PROBE_KEY
 from tests.servers import HOST, RedisServer, free_port
 from tests.store.conftest import PATIENT_SECONDS, Servers
 from tests.store.proxy import Proxy
@@ -146,7 +148,7 @@ class TestTrouble:
         store = open_store(StorePolicy(own_server.url, PATIENT_SECONDS), SystemClock())
         charge = Charge(b"citizen:x", QuotaPolicy("permits", 10, 3600.0, 10))
         await store.take([charge])
-        keys = own_server.ask("KEYS", "gw:q1:*")
+        keys = own_server.ask("KEYS", "g1*")
         assert isinstance(keys, list)
         own_server.ask("SET", keys[0], "somebody else's")
         for _ in range(5):
@@ -176,4 +178,13 @@ class TestTrouble:
             *(store.take([Charge(b"%d" % number, CHARGE.policy)]) for number in range(30)), return_exceptions=True
         )
         assert any(isinstance(error, StoreError) and "redis+cluster://" in str(error) for error in given)
+        await store.aclose()
+
+    async def test_so_it_is_by_a_ping(self, servers: Servers) -> None:
+        servers.ready("cluster")
+        owner = servers.cluster.owner(key_slot(PROBE_KEY))
+        other = next(node for node in servers.cluster.nodes if node is not owner)
+        store = open_store(StorePolicy(f"redis://{HOST}:{other.port}", PATIENT_SECONDS), SystemClock())
+        with pytest.raises(StoreError, match=r"redis\+cluster://"):
+            await store.ping()
         await store.aclose()

@@ -111,7 +111,7 @@ async def agency(
             await wire.send(OK)
 
     play = handler if handler is not None else answer_all
-    server = await asyncio.start_server(serve, host, 0, ssl=tls)
+    server = await asyncio.start_server(serve, host, 0, ssl=tls, limit=1_048_576)
     port = server.sockets[0].getsockname()[1]
     scheme = "https" if tls is not None else "http"
     shown = name if name is not None else host

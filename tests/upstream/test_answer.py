@@ -60,7 +60,7 @@ def read(pieces: list[bytes]) -> object:
         return fault.reason
     assert answer.head is not None
     trailers, continues = answer.trailers, answer.may_continue
-    return answer.status, answer.head.fields, body, answer.rest, answer.is_complete, trailers, told, continues
+    return answer.status, answer.received.fields, body, answer.rest, answer.is_complete, trailers, told, continues
 
 
 @pytest.mark.parametrize("raw", ANSWERS.values(), ids=ANSWERS.keys())

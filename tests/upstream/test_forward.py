@@ -8,7 +8,7 @@ import pytest
 
 from gateway.clock import ManualClock, SystemClock
 from gateway.errors import BrokeProtocol, ReusedConnectionLost, Saturated, TimedOut, Unreachable
-from gateway.rules.delivery import RetryPolicy, Target, Timeouts, UpstreamPolicy
+from gateway.rules.delivery import HealthPolicy, RetryPolicy, Target, Timeouts, UpstreamPolicy
 from gateway.upstream.forward import Forwarder
 from gateway.upstream.ports import UpstreamRequest, UpstreamResponse
 from gateway.upstream.targets import Targets
@@ -228,3 +228,20 @@ async def test_cancellation_is_never_held_against_a_target(forwarder: Forwarder,
     health = targets.health("permits")
     assert health is not None
     assert (health.failing_since, health.targets[0].in_flight) == (None, 0)
+
+
+async def test_lost_connection_is_not_tried_again_on_a_target_that_probes_call_down_by_now(targets: Targets) -> None:
+    health = HealthPolicy(path="/healthz", unhealthy_after=1)
+
+    class Lost:
+        async def send(
+            self, target: Target, request: UpstreamRequest, timeouts: Timeouts, *, emergency: bool = False
+        ) -> UpstreamResponse:
+            targets.report_probe("permits", target, health, "refused")
+            raise ReusedConnectionLost("lost")
+
+        async def aclose(self) -> None: ...
+
+    forwarder = Forwarder(Lost(), targets, SystemClock())
+    with pytest.raises(ReusedConnectionLost):
+        await forwarder.send(policy(dead_target()), request(), PATIENT)

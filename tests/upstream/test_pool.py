@@ -10,8 +10,15 @@ from gateway.clock import ManualClock, SystemClock
 from gateway.errors import Saturated, Unreachable
 from gateway.rules.delivery import Timeouts, UpstreamPolicy
 from gateway.stepping import Exchange
+from gateway.upstream.addresses import Resolver
+from gateway.upstream.answer import HEAD_LIMITS, Answer
+from gateway.upstream.connection import Connection
+from gateway.upstream.dial import Dialler
 from gateway.upstream.direct import DirectClient
-from gateway.upstream.pool import MAX_WAITING
+from gateway.upstream.pool import MAX_WAITING, Pool
+from gateway.upstream.wheel import Wheel
+from gateway.wire.line_memory import LineKind
+from gateway.wire.recognise import ResponseRecogniser
 from tests.upstream.agencies import OK, PATIENT, Agency, Wire, agency, dead_target, request
 from tests.upstream.stepped import Client
 
@@ -212,3 +219,42 @@ async def test_larger_pool_after_a_reload_grows(direct: Client) -> None:
         limited(direct, permits, 2)
         await asyncio.gather(*[direct.send(permits.target, request(), PATIENT) for _ in range(2)])
         assert permits.connections == 2
+
+
+async def test_smaller_pool_after_a_reload_shrinks_as_answers_end(direct: Client) -> None:
+    barrier = asyncio.Barrier(3)
+
+    async def play(wire: Wire) -> None:
+        while True:
+            received = await wire.request()
+            if b"/together" in received.line:
+                await barrier.wait()
+            await wire.send(OK)
+
+    async with agency(play) as permits:
+        limited(direct, permits, 2)
+        both = [asyncio.create_task(direct.send(permits.target, request(path=b"/together"), PATIENT)) for _ in range(2)]
+        await asyncio.sleep(0)
+        limited(direct, permits, 1)
+        await barrier.wait()
+        await asyncio.gather(*both)
+        outcomes = await asyncio.gather(*[direct.send(permits.target, request(), PATIENT) for _ in range(8)])
+        assert all(outcome.content == b"ok" for outcome in outcomes)
+        assert permits.connections == 2
+
+
+async def test_states_are_readable() -> None:
+    clock = ManualClock()
+    wheel = Wheel(clock)
+    pool = Pool(dead_target(), 3, Dialler(clock, Resolver(clock)), wheel)
+    assert repr(pool) == f"<Pool {pool.target.url}: 0 idle, 0 busy, 0 dialled, 0 waiting, at most 3>"
+    async with agency(_never) as permits:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(pool, wheel), "127.0.0.1", permits.target.port
+        )
+        assert repr(connection) == "<Connection idle, 0 served>"
+        connection.begin(Answer(b"GET", ResponseRecogniser(lambda _: LineKind.PASS, HEAD_LIMITS)), PATIENT)
+        assert repr(connection) == "<Connection busy, 0 served>"
+        connection.abort()
+        assert repr(connection) == "<Connection closed, 0 served>"
+    wheel.close()

@@ -3,125 +3,130 @@
 from __future__ import annotations
 
 import asyncio
-from math import inf
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.clock import ManualClock, SystemClock
-from gateway.upstream.wheel import TICK_SECONDS, Wheel
+from gateway.upstream.wheel import TICK_SECONDS, Deadline, Wheel
 
 
-class Thing:
-    """Something with a deadline, which remembers when it expired."""
+class Alarm:
+    """A deadline that remembers when it expired."""
 
-    def __init__(self, clock: ManualClock, deadline: float = inf) -> None:
+    def __init__(self, clock: ManualClock, wheel: Wheel) -> None:
         self._clock = clock
-        self.deadline = deadline
-        self.due_tick = 0
         self.expired: list[float] = []
+        self.deadline = Deadline(wheel, self._expire)
 
-    def expire(self) -> None:
+    def _expire(self) -> None:
         self.expired.append(self._clock.monotonic())
-        self.deadline = inf
 
 
 async def test_deadline_is_never_noticed_early_and_late_by_a_tick_at_most() -> None:
     clock = ManualClock()
     wheel = Wheel(clock)
-    things = [Thing(clock, clock.monotonic() + number * 0.013) for number in range(200)]
-    deadlines = [thing.deadline for thing in things]
-    for thing in things:
-        wheel.watch(thing)
+    alarms = [Alarm(clock, wheel) for _ in range(200)]
+    for number, alarm in enumerate(alarms):
+        alarm.deadline.start(number * 0.013)
+    moments = [alarm.deadline.at for alarm in alarms]
     for _ in range(3_000):
         clock.advance(0.001)
         wheel.turn()
-    for thing, deadline in zip(things, deadlines, strict=True):
-        assert len(thing.expired) == 1
-        assert 0 <= thing.expired[0] - deadline < TICK_SECONDS + 0.002
+    for alarm, moment in zip(alarms, moments, strict=True):
+        assert len(alarm.expired) == 1
+        assert 0 <= alarm.expired[0] - moment < TICK_SECONDS + 0.002
     wheel.close()
 
 
-async def test_deadline_that_moves_on_costs_no_new_booking_and_is_kept() -> None:
+async def test_deadline_that_moves_on_is_kept() -> None:
     clock = ManualClock()
     wheel = Wheel(clock)
-    thing = Thing(clock)
+    alarm = Alarm(clock, wheel)
     for _ in range(100):
-        thing.deadline = clock.monotonic() + 1
-        wheel.watch(thing)
+        alarm.deadline.start(1)
         clock.advance(0.5)
         wheel.turn()
-    assert thing.expired == []
+    assert alarm.expired == []
     clock.advance(1)
     wheel.turn()
-    assert len(thing.expired) == 1
+    assert len(alarm.expired) == 1
     wheel.close()
 
 
 async def test_deadline_that_moves_forward_is_kept_in_time() -> None:
     clock = ManualClock()
     wheel = Wheel(clock)
-    thing = Thing(clock, clock.monotonic() + 100)
-    wheel.watch(thing)
-    thing.deadline = clock.monotonic() + 1
-    wheel.watch(thing)
+    alarm = Alarm(clock, wheel)
+    alarm.deadline.start(100)
+    alarm.deadline.start(1)
     clock.advance(1.1)
     wheel.turn()
-    assert len(thing.expired) == 1
+    assert len(alarm.expired) == 1
     clock.advance(200)
     wheel.turn()
-    assert len(thing.expired) == 1
+    assert len(alarm.expired) == 1
     wheel.close()
 
 
-async def test_thing_without_a_deadline_is_let_go() -> None:
+async def test_stopped_deadline_never_passes_and_can_be_started_again() -> None:
     clock = ManualClock()
     wheel = Wheel(clock)
-    thing = Thing(clock)
-    wheel.watch(thing)
-    assert thing.due_tick == 0
-    thing.deadline = clock.monotonic() + 1
-    wheel.watch(thing)
-    thing.deadline = inf
+    alarm = Alarm(clock, wheel)
+    alarm.deadline.start(1)
+    alarm.deadline.stop()
     clock.advance(2)
     wheel.turn()
-    assert (thing.expired, thing.due_tick) == ([], 0)
+    assert alarm.expired == []
+    alarm.deadline.start(1)
+    clock.advance(2)
+    wheel.turn()
+    assert len(alarm.expired) == 1
+    wheel.close()
+
+
+async def test_deadline_may_be_started_anew_from_its_own_expiry() -> None:
+    clock = ManualClock()
+    wheel = Wheel(clock)
+    beats: list[float] = []
+
+    def beat() -> None:
+        beats.append(clock.monotonic())
+        pulse.start(1)
+
+    pulse = Deadline(wheel, beat)
+    pulse.start(1)
+    for _ in range(50):
+        clock.advance(0.1)
+        wheel.turn()
+    assert len(beats) == 4
     wheel.close()
 
 
 async def test_wheel_turns_by_itself() -> None:
-    clock = SystemClock()
-    wheel = Wheel(clock)
+    wheel = Wheel(SystemClock())
     expired = asyncio.Event()
-
-    class Bell:
-        deadline = clock.monotonic()
-        due_tick = 0
-
-        def expire(self) -> None:
-            expired.set()
-
-    wheel.watch(Bell())
+    Deadline(wheel, expired.set).start(0.0)
     await expired.wait()
     wheel.close()
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 5), st.floats(0, 1)), max_size=40))
-def test_any_history_of_deadlines_expires_at_the_last_one_set(moves: list[tuple[float, float]]) -> None:
+def test_any_history_of_moves_expires_after_the_last_one_and_never_misses(moves: list[tuple[float, float]]) -> None:
     async def play() -> None:
         clock = ManualClock()
         wheel = Wheel(clock)
-        thing = Thing(clock)
+        alarm = Alarm(clock, wheel)
         for ahead, passing in moves:
-            before = len(thing.expired)
-            thing.deadline = deadline = clock.monotonic() + ahead
-            wheel.watch(thing)
+            before = len(alarm.expired)
+            alarm.deadline.start(ahead)
+            moment = alarm.deadline.at
             clock.advance(passing)
             wheel.turn()
-            if len(thing.expired) > before:
-                assert clock.monotonic() >= deadline
-            elif clock.monotonic() >= deadline + TICK_SECONDS:
-                raise AssertionError("missed")
+            if len(alarm.expired) > before:
+                assert clock.monotonic() >= moment
+            else:
+                assert clock.monotonic() < moment + 2 * TICK_SECONDS
         wheel.close()
 
     asyncio.run(play())

@@ -83,14 +83,14 @@ def read_request(raw: bytes, *, closed: bool = False) -> Request | Refused | Inc
             return INCOMPLETE
         text, block = split_request_head(raw, end)
         line = parse_request_line(text, HEAD_LIMITS)
-        head = parse_head(block, HEAD_LIMITS)
+        head, fields = parse_head(block, HEAD_LIMITS)
         reconcile(line, head)
         body = read_body(head.framing, raw[end:], closed=closed)
     except Malformed as fault:
         return Refused(fault.code, fault.status)
     if body is None:
         return INCOMPLETE
-    return Request(line.method, line.target, line.version, head.fields, *body)
+    return Request(line.method, line.target, line.version, fields, *body)
 
 
 def read_answer(raw: bytes, method: bytes = b"GET", *, closed: bool = False) -> Answer | Refused | Incomplete:
@@ -101,10 +101,10 @@ def read_answer(raw: bytes, method: bytes = b"GET", *, closed: bool = False) -> 
             return INCOMPLETE
         text, block = split_head(raw, end)
         line = parse_status_line(text)
-        head = parse_response_head(block, line, method, HEAD_LIMITS)
+        head, fields = parse_response_head(block, line, method, HEAD_LIMITS)
         body = read_body(head.framing, raw[end:], closed=closed)
     except Malformed as fault:
         return Refused(fault.code, fault.status)
     if body is None:
         return INCOMPLETE
-    return Answer(line.status, line.reason, head.fields, head.framing.kind, *body, persistent=head.persistent)
+    return Answer(line.status, line.reason, fields, head.framing.kind, *body, persistent=head.persistent)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway import paths
 from gateway.errors import MalformedRequest
+from gateway.fields import Fields
 from gateway.wire.framing import CHUNKED, NO_BODY, BodyKind, Framing
 from gateway.wire.grammar import HeadLimits
 from gateway.wire.malformed import Malformed
@@ -18,8 +19,12 @@ from gateway.wire.request import HTTP_10, HTTP_11, Head, parse_head, parse_reque
 _LIMITS: Final = HeadLimits()
 
 
-def head(*lines: bytes) -> Head:
+def read(*lines: bytes) -> tuple[Head, Fields]:
     return parse_head(b"\r\n".join([b"Host: City.Example", *lines, b"", b""]), _LIMITS)
+
+
+def head(*lines: bytes) -> Head:
+    return read(*lines)[0]
 
 
 def target(raw: bytes, method: bytes = b"GET") -> tuple[bytes, bytes, bytes]:
@@ -91,7 +96,7 @@ def test_a_path_has_the_canonical_form_of_all_lanes_or_none(raw: bytes) -> None:
 
 
 def test_fields_are_all_there_in_order() -> None:
-    assert head(b"X-A: 1", b"x-a:2").fields == ((b"host", b"City.Example"), (b"x-a", b"1"), (b"x-a", b"2"))
+    assert read(b"X-A: 1", b"x-a:2")[1] == ((b"host", b"City.Example"), (b"x-a", b"1"), (b"x-a", b"2"))
 
 
 @pytest.mark.parametrize(
@@ -133,8 +138,8 @@ def test_a_connection_goes_on_unless_told_otherwise(lines: list[bytes], http_11:
 
 
 def test_nominated_fields_of_all_connection_fields_are_named() -> None:
-    read = head(b"Connection: X-A, close", b"Connection: x-b ,upgrade, keep-alive", b"Connection: close")
-    assert read.nominated == {b"x-a", b"x-b"}
+    options = head(b"Connection: X-A, close", b"Connection: x-b ,upgrade, keep-alive", b"Connection: close").options
+    assert options.nominated == {b"x-a", b"x-b"}
 
 
 def test_the_wish_for_100_counts_with_a_body_and_in_http_11() -> None:
@@ -169,11 +174,11 @@ def test_an_upgrade_counts_when_announced_without_body_and_not_to_h2c(lines: lis
     "host", [b"a", b"a.b-c_d.", b"127.0.0.1", b"a:0", b"A:65535", b"[::1]", b"[::FFFF:1.2.3.4]:80"]
 )
 def test_a_host_is_a_name_or_an_address_with_a_port(host: bytes) -> None:
-    assert parse_head(b"Host: " + host + b"\r\n\r\n", _LIMITS).host == host.lower()
+    assert parse_head(b"Host: " + host + b"\r\n\r\n", _LIMITS)[0].host == host.lower()
 
 
 def test_the_host_meant_is_agreed_by_line_and_block() -> None:
-    with_host, without = head(), parse_head(b"\r\n", _LIMITS)
+    with_host, without = head(), parse_head(b"\r\n", _LIMITS)[0]
     old, new = (parse_request_line(b"GET / HTTP/1." + minor, _LIMITS) for minor in (b"0", b"1"))
     absolute = parse_request_line(b"GET http://CITY.example/ HTTP/1.0", _LIMITS)
     assert reconcile(new, with_host) == b"city.example"

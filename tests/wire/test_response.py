@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from gateway.fields import Fields
 from gateway.wire.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, BodyKind, Framing
 from gateway.wire.grammar import HeadLimits
 from gateway.wire.response import ResponseHead, parse_response_head, parse_status_line
@@ -14,9 +15,13 @@ _LIMITS: Final = HeadLimits()
 _SIX: Final = Framing(BodyKind.LENGTH, 6)
 
 
-def head(*lines: bytes, first: bytes = b"HTTP/1.1 200 OK", method: bytes = b"GET") -> ResponseHead:
+def read(*lines: bytes, first: bytes = b"HTTP/1.1 200 OK", method: bytes = b"GET") -> tuple[ResponseHead, Fields]:
     block = b"\r\n".join([*lines, b"", b""]) if lines else b"\r\n"
     return parse_response_head(block, parse_status_line(first), method, _LIMITS)
+
+
+def head(*lines: bytes, first: bytes = b"HTTP/1.1 200 OK", method: bytes = b"GET") -> ResponseHead:
+    return read(*lines, first=first, method=method)[0]
 
 
 @pytest.mark.parametrize(
@@ -91,12 +96,12 @@ def test_switching_protocols_names_what_comes_next() -> None:
 
 
 def test_the_length_a_get_would_have_had_is_told_with_head_and_304() -> None:
-    assert head(b"Content-Length: 6", method=b"HEAD").stated_length == 6
-    assert head(b"Content-Length: 6", first=b"HTTP/1.1 304 Not Modified").stated_length == 6
-    assert head(method=b"HEAD").stated_length == -1
+    assert head(b"Content-Length: 6", method=b"HEAD").stated_framing == _SIX
+    assert head(b"Content-Length: 6", first=b"HTTP/1.1 304 Not Modified").stated_framing == _SIX
+    assert head(method=b"HEAD").stated_framing is None
 
 
 def test_nominated_fields_are_named_and_all_fields_kept() -> None:
-    read = head(b"Connection: x-a", b"X-A: 1", b"Set-Cookie: a=b")
-    assert read.nominated == {b"x-a"}
-    assert read.fields == ((b"connection", b"x-a"), (b"x-a", b"1"), (b"set-cookie", b"a=b"))
+    told, fields = read(b"Connection: x-a", b"X-A: 1", b"Set-Cookie: a=b")
+    assert told.options.nominated == {b"x-a"}
+    assert fields == ((b"connection", b"x-a"), (b"x-a", b"1"), (b"set-cookie", b"a=b"))

@@ -32,12 +32,12 @@ class Freshness:
     born: float
     lifetime_seconds: float
     explicit: bool
-    no_cache: bool = False
-    forbids_stale: bool = False
-    s_maxage: bool = False
-    immutable: bool = False
-    stale_while_revalidate_seconds: float | None = None
-    stale_if_error_seconds: float | None = None
+    no_cache: bool
+    forbids_stale: bool
+    s_maxage: bool
+    immutable: bool
+    stale_while_revalidate_seconds: float | None
+    stale_if_error_seconds: float | None
 
     @property
     def expires(self) -> float:

@@ -15,7 +15,7 @@ from gateway.rules.caching.locations import resolve, target_of
 from gateway.rules.caching.policy import CachePolicy
 from gateway.rules.caching.stored import Selecting, StoredResponse
 from gateway.rules.caching.targeted import response_directives
-from gateway.rules.caching.vary import selecting_of, selects, vary_names
+from gateway.rules.caching.vary import PERSONAL_FIELDS, selecting_of, selects, vary_names
 
 # The final status codes of RFC 9110 whose meaning for caches is built in here (section 15; must-understand asks).
 UNDERSTOOD_STATUSES: Final = frozenset(
@@ -186,10 +186,10 @@ def refusal_of(exchange: Exchange, directives: ResponseDirectives, freshness: Fr
 
 
 def has_credentials(request: CacheRequest, policy: CachePolicy) -> bool:
-    """Tell whether the agency can know who asks (RFC 9111 section 3.5); a cookie in the key separates by itself."""
+    """Tell whether the agency can know who asks (RFC 9111 section 3.5); what is in the key separates by itself."""
     if request.authorized:
         return True
-    return b"cookie" not in policy.key_fields and first(request.fields, b"cookie") is not None
+    return any(name in PERSONAL_FIELDS and name not in policy.key_fields for name, _ in request.fields)
 
 
 def varied(fields: Fields, policy: CachePolicy) -> tuple[bytes, ...] | None:

@@ -18,7 +18,7 @@ _Q_VALUE: Final = re.compile(rb"[qQ]=(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 # Lists of weighted, case-insensitive words, whose order says nothing (RFC 9110 section 12.4.2).
 _WEIGHTED: Final = frozenset({b"accept-charset", b"accept-encoding", b"accept-language"})
-_PERSONAL: Final = frozenset({b"authorization", b"cookie"})
+PERSONAL_FIELDS: Final = frozenset({b"authorization", b"cookie"})
 
 
 def vary_names(fields: Fields) -> tuple[bytes, ...] | None:
@@ -42,7 +42,7 @@ def normalised(name: bytes, lines: list[bytes]) -> bytes | None:
         return None
     joined = b",".join(lines)
     # White space inside a quoted string means something, and so it may in what identifies a person.
-    if name in _PERSONAL or b'"' in joined:
+    if name in PERSONAL_FIELDS or b'"' in joined:
         return joined
     parts = [part.strip(b" \t") for part in joined.split(b",")]
     if name not in _WEIGHTED:

@@ -9,6 +9,7 @@ from gateway.rules.caching.exchange import CacheRequest, OriginHead
 from gateway.rules.caching.policy import CachePolicy
 from gateway.rules.caching.replies import relay
 from gateway.rules.caching.stored import StoredResponse
+from gateway.rules.caching.storing import Refusal
 from gateway.rules.caching.verdicts import (
     Forwarded,
     FromCache,
@@ -61,6 +62,8 @@ CASES = [
     ("max-age=3600, immutable", 3, "no-cache", "origin"),
     ("max-age=2, immutable", 3, "max-age=0", "origin"),
     ("max-age=2, immutable", 3, "", "origin"),
+    ("max-age=2, immutable, stale-while-revalidate=9", 2, "max-age=0", "origin"),
+    ("max-age=2, immutable, stale-while-revalidate=9", 3, "max-age=0", "origin"),
     ("max-age=2, stale-while-revalidate=9", 3, "max-age=0", "origin"),
     ("max-age=2, stale-while-revalidate=9", 3, "min-fresh=1", "origin"),
 ]
@@ -200,6 +203,14 @@ def test_miss_is_never_answered_with_something_else_on_error() -> None:
     outcome = on_head(get(), verdict, head, (), PLAIN, request_time=NOW, response_time=NOW)
     assert isinstance(outcome, Relay)
     assert outcome.status == 503
+
+
+def test_answer_to_a_miss_that_is_not_stored_drops_nothing() -> None:
+    verdict = Miss(Forwarded.URI_MISS, (), collapsible=True)
+    head = OriginHead(200, b"", fields_of("Cache-Control: no-store"))
+    outcome = on_head(get(), verdict, head, (), PLAIN, request_time=NOW, response_time=NOW)
+    assert isinstance(outcome, Relay)
+    assert (outcome.storing, outcome.refusal, outcome.drop, outcome.replace) == (None, Refusal.NO_STORE, (), ())
 
 
 def test_request_that_waited_is_served_by_its_own_condition_and_range() -> None:

@@ -22,6 +22,8 @@ SHORT = "Cache-Control: max-age=2\n"
         (f"Last-Modified: {LM}", f"Cache-Control: max-age=1000\nLast-Modified: {LM}", "cache"),
         (f"Last-Modified: {LM}", f"Cache-Control: max-age=1000\nLast-Modified: {at(0)}", "origin"),
         ("", "Cache-Control: no-store", "origin"),
+        ("", "Cache-Control: private, max-age=1000", "origin"),
+        ("", "Cache-Control: max-age=1000\nVary: *", "origin"),
     ],
 )
 def test_head_updates_the_get_answer_it_describes_and_drops_another(stored: str, head: str, after: str) -> None:
@@ -42,6 +44,13 @@ def test_head_leaves_other_variants_and_known_callers_alone() -> None:
     world.ask(head, method=b"HEAD", fields="Foo: 1", authorized=True)
     world.ask(head, method=b"HEAD", fields="Foo: 1")
     assert world.ask(fields="Foo: 1").value(b"x") == b"new"
+    assert world.ask(Reply(), fields="Foo: 2").source == "origin"
+
+
+def test_head_that_varies_otherwise_changes_which_requests_select_the_answer() -> None:
+    world = went_stale("X: old")
+    world.ask(Reply("Cache-Control: max-age=1000\nVary: Foo", body=b""), method=b"HEAD", fields="Foo: 1")
+    assert world.ask(fields="Foo: 1").source == "cache"
     assert world.ask(Reply(), fields="Foo: 2").source == "origin"
 
 

@@ -149,6 +149,11 @@ def test_answer_to_a_known_caller_is_shared_only_on_the_agencys_word(directives:
     assert world.ask(Reply(), authorized=True).source == ("cache" if shared else "origin")
 
 
+def test_authorization_that_is_passed_on_counts_as_a_login_by_itself() -> None:
+    assert decide(FRESH, request="Authorization: Basic x") is Refusal.CREDENTIALS
+    assert isinstance(decide("Cache-Control: s-maxage=60", request="Authorization: Basic x"), Storing)
+
+
 def test_cookie_counts_as_a_login_unless_it_is_in_the_key() -> None:
     assert decide(FRESH, request="Cookie: sid=1") is Refusal.CREDENTIALS
     assert isinstance(decide("Cache-Control: public, max-age=60", request="Cookie: sid=1"), Storing)

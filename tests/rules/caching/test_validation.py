@@ -270,6 +270,7 @@ def test_full_answer_replaces_the_stored_one() -> None:
         ("", 404, False, False),
         ("Cache-Control: no-store", 410, False, False),
         ("", 301, False, False),
+        ("", 400, False, True),
         ("", 401, False, True),
         ("", 429, False, True),
         ("", 500, False, True),
