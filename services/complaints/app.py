@@ -5,7 +5,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from structlog.typing import FilteringBoundLogger
 
-from services.complaints import balance, intake, notifications, own_reports, public
+from services.complaints import balance, desk, intake, notifications, own_reports, public
 from services.complaints.catalogue import load_catalogue
 from services.complaints.clocks import load_clocks
 from services.complaints.ledger import Ledger
@@ -52,7 +52,7 @@ def compose(
         once=OnceOnly(IDEMPOTENCY_KEYS, now=now),
         now=now,
     )
-    pages = (intake, own_reports, public, balance, notifications)
+    pages = (intake, own_reports, public, balance, notifications, desk)
     return build_app(
         name=NAME,
         routes=[route for page in pages for route in page.routes(service)],

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.complaints.ledger import received_total
-from services.complaints.machine import PLACES, Place, Status
+from services.complaints.life import PLACES, Place, Status
 from services.complaints.service import Service
 from services.complaints.tables import Report, ReportEvent
 from services.kit.clock import iso

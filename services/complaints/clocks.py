@@ -13,7 +13,8 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.complaints.machine import Event, Happening, ReportState, Status, apply
+from services.complaints.life import Happening, Status
+from services.complaints.machine import Event, ReportState, apply
 from services.kit.problem import Text
 from services.kit.workdays import Calendar, Mark, Reading, read_promise
 

@@ -1,5 +1,6 @@
 """Taking a report in: JSON, or a form with its first photos; signed in or not; once, however often it is sent."""
 
+import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ class _Sent:
 
 def routes(service: Service) -> list[Route]:
     """Return the route that takes reports in."""
+    # Serial numbers have no gaps, so two transactions that take one collide: here they queue instead.
+    turn = asyncio.Lock()
 
     async def create(request: Request) -> Response:
         caller = caller_of(request)
@@ -82,9 +85,10 @@ def routes(service: Service) -> list[Route]:
         # An anonymous report must not be tied to the account, not even by the key of a repeated sending.
         name = None if is_anonymous or caller is None else caller.subject
         attempt = attempt_of(request, sent.told, caller=name)
-        answer = await service.once.write(
-            service.database, attempt, lambda session: _take_in(service, session, sent, name)
-        )
+        async with turn:
+            answer = await service.once.write(
+                service.database, attempt, lambda session: _take_in(service, session, sent, name)
+            )
         return answer.response()
 
     return [Route("/reports", create, methods=["POST"])]

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.complaints.clocks import Clocks, agenda, read_clock
-from services.complaints.machine import Actor, Event, Happening, Impossible, ReportState, Status, apply, fold
+from services.complaints.life import Actor, Happening, Status
+from services.complaints.machine import Event, Impossible, ReportState, apply, fold
 from services.complaints.tables import REPORTER, Counter, Report, ReportEvent, VaultEntry
 from services.complaints.texts import state_text
 from services.kit.clock import Now, wib_date

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.complaints.machine import Actor, Happening
+from services.complaints.life import Actor, Happening
 from services.complaints.service import Service
 from services.complaints.tables import FOLLOWER, REPORTER, Report, ReportEvent, VaultEntry
 from services.complaints.texts import happening_text

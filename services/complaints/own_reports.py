@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.complaints.ledger import BY_REPORTER, Case, not_now
-from services.complaints.machine import Happening, Status
+from services.complaints.life import Happening, Status
 from services.complaints.picturing import attach, photo_named, photos_of
 from services.complaints.service import Claimant, Service, claimant_of, own_case
 from services.complaints.tables import BEFORE, REPORTER, Report, VaultEntry

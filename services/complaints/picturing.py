@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.complaints.ledger import Case, Doer, Ledger
-from services.complaints.machine import Happening
+from services.complaints.life import Happening
 from services.complaints.photos import MAX_PHOTOS_PER_REPORT, Picture
 from services.complaints.tables import Photo, PhotoPosition, Report
 from services.kit.problem import Problem, conflict, not_found

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.complaints.machine import Status
+from services.complaints.life import Status
 from services.complaints.picturing import photo_named, photos_of
 from services.complaints.service import Service
 from services.complaints.tables import FOLLOWER, REPORTER, Report, VaultEntry

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from services.complaints.machine import Happening, Place, Status
+from services.complaints.life import Happening, Place, Status
 from services.kit.problem import Text
 
 _STATES: Mapping[Status, Text] = MappingProxyType(

@@ -9,8 +9,10 @@ from typing import Any
 
 from services.complaints.catalogue import Catalogue, Category
 from services.complaints.clocks import Clocks, Promise, ends_at
+from services.complaints.desk_actions import ACTIONS
 from services.complaints.ledger import FAR_AWAY, Case, Ledger
-from services.complaints.machine import PLACES, Actor, Event, Happening, Place, Status, possible
+from services.complaints.life import PLACES, Actor, Happening, Place, Status
+from services.complaints.machine import Event, possible
 from services.complaints.tables import AFTER, BEFORE, Photo, Report
 from services.complaints.texts import COLOURS, happening_text, state_text
 from services.kit.clock import iso, wib_date
@@ -20,6 +22,13 @@ from services.kit.workdays import Reading
 
 Json = dict[str, Any]  # Any: JSON
 
+_REPORTER_PATHS = {
+    Happening.PHOTO_ADDED: "photos",
+    Happening.REPLIED: "replies",
+    Happening.DATA_PROVIDED: "replies",
+    Happening.RATED: "rating",
+    Happening.REOPENED: "reopening",
+}
 _DISTRICTS = {place.code: place.name for place in KECAMATAN}
 _PUBLIC_DECIMALS = 3  # about 110 m: the street, not the house
 
@@ -81,7 +90,7 @@ def reporter_view(case: Case, photos: Iterable[Photo], catalogue: Catalogue, led
         "photos": [_photo_json(photo, f"/reports/{case.report.ticket}") for photo in photos],
         "published": {"summary": case.state.summary, "photos": sorted(case.state.public_photos)},
         "history": [_event_json(event) for event in case.events if event.kind is not Happening.CLOCK_WARNED],
-        "may": possible(case.state, Actor.REPORTER),
+        "may": _reporter_paths(case),
     }
 
 
@@ -99,7 +108,7 @@ def officer_view(
         "photo_positions": list(positions),
         "published": {"summary": case.state.summary, "photos": sorted(case.state.public_photos)},
         "history": [_event_json(event) for event in case.events],
-        "may": {actor.value: possible(case.state, actor) for actor in (Actor.DESK, Actor.AGENCY)},
+        "may": {actor.value: _action_names(case, actor) for actor in (Actor.DESK, Actor.AGENCY)},
     }
 
 
@@ -179,6 +188,18 @@ def _silences_json(case: Case, clocks: Clocks) -> list[Json]:
             }
         )
     return shown
+
+
+def _reporter_paths(case: Case) -> list[str]:
+    """Name what the reporter may send now, by the path it is sent to."""
+    return sorted({_REPORTER_PATHS[kind] for kind in possible(case.state, Actor.REPORTER)})
+
+
+def _action_names(case: Case, actor: Actor) -> list[str]:
+    """Name what officers may do now: an action, or `photos` for the path."""
+    kinds = possible(case.state, actor)
+    names = [name for name, action in ACTIONS.items() if action.happening in kinds]
+    return names + (["photos"] if Happening.PHOTO_ADDED in kinds else [])
 
 
 def _content(report: Report) -> Json:

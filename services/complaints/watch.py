@@ -39,16 +39,17 @@ class Watch:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look again and again while the service runs."""
-        task = asyncio.create_task(self._keep_looking())
+        end = asyncio.Event()
+        task = asyncio.create_task(self._keep_looking(end))
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            # Not cancelled: a transaction begun in a thread is finished before the database is closed.
+            end.set()
+            await task
 
-    async def _keep_looking(self) -> None:
-        while True:
+    async def _keep_looking(self, end: asyncio.Event) -> None:
+        while not end.is_set():
             try:
                 if done := await self.look():
                     self._log.info("clocks looked after", reports=done)
@@ -57,7 +58,8 @@ class Watch:
                 self._log.warning("clocks could not be looked after", code=problem.code)
             except Exception:
                 self._log.exception("clocks could not be looked after")
-            await asyncio.sleep(self._every_seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(end.wait(), self._every_seconds)
 
     def _catch_up_some(self, session: Session) -> int:
         now = self._ledger.now()

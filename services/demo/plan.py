@@ -41,11 +41,11 @@ class Plan:
 
     @property
     def public(self) -> str:
-        return f"http://127.0.0.1:{self.ports['PUBLIC_PORT']}"
+        return f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
 
     @property
     def ops(self) -> str:
-        return f"http://127.0.0.1:{self.ports['OPS_PORT']}"
+        return f"http://127.0.0.1:{self.ports['GATEWAY_OPS_PORT']}"
 
     def service_url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[f'{name.upper()}_PORT']}"
@@ -59,12 +59,12 @@ def make_plan(root: Path, environment: Mapping[str, str] = os.environ) -> Plan:
     """Read the ports from `environment` and lay everything out under `root`/.demo; raise BadPort."""
     ports = {name: _port(name, environment.get(name), default) for name, default in DEFAULT_PORTS.items()}
     directory = root / ".demo"
-    public = f"http://127.0.0.1:{ports['PUBLIC_PORT']}"
+    public = f"http://127.0.0.1:{ports['GATEWAY_PORT']}"
     programs = [_service(name, ports[f"{name.upper()}_PORT"], directory, public) for name in SERVICES]
     config = root / "gateway.yaml"
     gateway: tuple[str, ...] = (sys.executable, "-m", "gateway", "run", "--config", str(config))
     gateway += ("--port", str(ports["GATEWAY_PORT"]), "--ops-port", str(ports["GATEWAY_OPS_PORT"]))
-    ready = f"http://127.0.0.1:{ports['OPS_PORT']}/readyz"
+    ready = f"http://127.0.0.1:{ports['GATEWAY_OPS_PORT']}/readyz"
     programs.append(Program("gateway", gateway, ports["GATEWAY_PORT"], "GATEWAY_PORT", ready))
     settings = {name: str(port) for name, port in ports.items()}
     return Plan(ports, directory, tuple(programs), settings | {"PYTHONPATH": str(root)})

@@ -5,7 +5,8 @@ It works on the same database and folder as a running service, which notices wit
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -85,27 +86,35 @@ def _command(
     return parser
 
 
-def _accounts(settings: Settings) -> AccountCommands:
-    return AccountCommands(Database(prepared_engine(settings)), means_of(settings))
+@contextmanager
+def _accounts(settings: Settings) -> Iterator[AccountCommands]:
+    engine = prepared_engine(settings)
+    try:
+        yield AccountCommands(Database(engine), means_of(settings))
+    finally:
+        engine.dispose()
 
 
 def _accounts_add(arguments: argparse.Namespace, settings: Settings) -> None:
     password = sys.stdin.readline().rstrip("\n") if arguments.password == "-" else arguments.password  # noqa: S105
     given: Mapping[str, str | None] = {kind: getattr(arguments, kind) for kind in ("nik", "email", "phone")}
-    print(_accounts(settings).add(arguments.name, password, given, tier=arguments.acr, roles=arguments.role))
+    with _accounts(settings) as accounts:
+        print(accounts.add(arguments.name, password, given, tier=arguments.acr, roles=arguments.role))
 
 
 def _accounts_grant(arguments: argparse.Namespace, settings: Settings) -> None:
-    print(_accounts(settings).grant(arguments.identifier, tier=arguments.acr, roles=arguments.role))
+    with _accounts(settings) as accounts:
+        print(accounts.grant(arguments.identifier, tier=arguments.acr, roles=arguments.role))
 
 
 def _accounts_withdraw(arguments: argparse.Namespace, settings: Settings) -> None:
-    print(_accounts(settings).withdraw(arguments.identifier, roles=arguments.role))
+    with _accounts(settings) as accounts:
+        print(accounts.withdraw(arguments.identifier, roles=arguments.role))
 
 
 def _accounts_list(_arguments: argparse.Namespace, settings: Settings) -> None:
-    for line in _accounts(settings).lines():
-        print(line)
+    with _accounts(settings) as accounts:
+        print("\n".join(accounts.lines()))
 
 
 def _keys_list(_arguments: argparse.Namespace, settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import hmac
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from sqlalchemy.orm import Session
 from starlette.requests import Request
@@ -119,9 +120,19 @@ def require_officer(session: Session, request: Request, *roles: str) -> SignedIn
 
 
 def client_address(request: Request) -> str:
-    """Return the address the gateway saw; what a client wrote in front of it is not believed."""
+    """Return the address the gateway saw; what a client wrote in front of it is not believed.
+
+    Of IPv6 the network counts, for one household has 2**64 addresses.
+    """
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
-    return forwarded or (request.client.host if request.client else "-")
+    text = forwarded or (request.client.host if request.client else "-")
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or IPv6Network((address, 64), strict=False))
 
 
 def session_over() -> Problem:

@@ -14,7 +14,7 @@ from services.kit.etag import conditional_json, json_response
 from services.kit.idempotency import Answer
 from services.kit.inputs import parse_json, read_json_bytes, single_values
 from services.kit.paging import Listing, one_of
-from services.kit.problem import FieldError, Problem, Text, bad_request, conflict, not_found, unprocessable
+from services.kit.problem import FieldError, Problem, Text, conflict, not_found, unprocessable
 from services.kit.uploads import StoredFile
 from services.permits import views
 from services.permits.case import Case, fold
@@ -193,11 +193,7 @@ class Applications:
         known = [document.code for document in self._office.kind(opened.row.kind).documents]
         if code not in known:
             names = ", ".join(known)
-            raise bad_request(
-                "unknown-document",
-                f"Sebutkan ?document= dengan salah satu dari: {names}.",
-                f"Say ?document= with one of: {names}.",
-            )
+            raise unprocessable(FieldError("document", Text(f"Salah satu dari: {names}.", f"One of: {names}.")))
         _check_may_change(opened.case, f"documents.{code}")
 
     async def download(self, request: Request) -> Response:

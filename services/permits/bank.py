@@ -44,7 +44,10 @@ class Transfer(BaseModel):
 
 @dataclass(slots=True)
 class Bank:
-    """The bank's line to the office. `untold` are messages the office has not yet answered."""
+    """The bank's line to the office, which it closes in the end.
+
+    `untold` are messages the office has not yet answered.
+    """
 
     client: httpx.AsyncClient
     secret: bytes

@@ -204,18 +204,19 @@ def _answered(corrections: Sequence[Correction], items: set[str]) -> tuple[Corre
 
 @dataclass(frozen=True, slots=True)
 class PromiseReading:
-    """What became of the office's promise in one case."""
+    """What became of the office's promise in one case; `ended_at` is None while it is open."""
 
     reading: Reading
     started_at: datetime | None
     ended_at: datetime | None
+    is_late: bool
 
     @property
     def was_kept(self) -> bool | None:
         """Tell whether an ended case kept its promise; None while it is open or never started."""
         if self.ended_at is None or self.started_at is None:
             return None
-        return not self.reading.is_late
+        return not self.is_late
 
 
 def promise_marks(case: Case, starts: EventKind) -> list[Mark]:
@@ -234,8 +235,13 @@ def read_case_promise(case: Case, promise: Promise, calendar: Calendar, now: dat
     """Read the promise's clock: paused while the applicant is to act, stopped at an end, never restarted."""
     marks = promise_marks(case, EventKind(promise.starts))
     ended_at = case.since if case.state in ENDS else None
-    reading = read_promise(calendar, marks, promised=promise.length(calendar), now=ended_at or now)
-    return PromiseReading(reading, marks[0].at if marks else None, ended_at)
+    if ended_at and len(marks) > 1 and marks[-1].at == ended_at:
+        marks = marks[:-1]  # read as it ran up to the end: whether the due instant had passed is the question
+    moment = ended_at or now
+    reading = read_promise(calendar, marks, promised=promise.length(calendar), now=moment)
+    # After closing time no office time passes any more, yet what was due at closing is late.
+    is_late = reading.is_late or (reading.due is not None and reading.due < moment)
+    return PromiseReading(reading, marks[0].at if marks else None, ended_at, is_late)
 
 
 def expires_at(case: Case, deadlines: Deadlines) -> datetime | None:

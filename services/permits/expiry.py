@@ -56,24 +56,26 @@ def _expire(session: Session, *, batch: list[str], deadlines: Deadlines, now: da
 def expiring(office: Office, log: FilteringBoundLogger) -> Hook:
     """Return a lifespan hook that keeps ending what is overdue while the service runs."""
 
-    async def run() -> None:
-        while True:
+    async def run(stop: asyncio.Event) -> None:
+        while not stop.is_set():
             try:
                 ended = await expire_overdue(office)
                 if ended:
                     log.info("cases expired", count=ended)
             except Exception:
                 log.exception("expiring cases failed; tried again in a minute")
-            await asyncio.sleep(_EVERY_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _EVERY_SECONDS)
 
     @asynccontextmanager
     async def hook() -> AsyncIterator[None]:
-        task = asyncio.create_task(run())
+        stop = asyncio.Event()
+        # Told to stop rather than cancelled: a thread at work in the database outlives the cancelling of its task.
+        task = asyncio.create_task(run(stop))
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            stop.set()
+            await task
 
     return hook

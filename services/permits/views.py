@@ -164,7 +164,7 @@ def promise(read: PromiseReading, kind: Kind, catalogue: Catalogue, calendar: Ca
         "runs": read.reading.runs and read.ended_at is None,
         "due": _iso(due),
         "due_text": indonesian_date_time(due) if due else None,
-        "late": read.reading.is_late,
+        "late": read.is_late,
         "kept": read.was_kept,
         **_sourced(kind.promise, catalogue),
         **({} if calendar.verified else {"calendar_note": bilingual(_EXAMPLE_CALENDAR)}),

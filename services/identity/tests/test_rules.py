@@ -7,9 +7,11 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from services.identity.identifiers import Handle, Kind, mask, normalise, recognise
 from services.identity.policy import POLICY_FILE, load_policy
+from services.identity.service import client_address
 from services.identity.tests.conftest import City
 from services.identity.throttle import Pace, Rule, account_rule
 from services.identity.tiers import TIERS_FILE, load_tiers
@@ -120,3 +122,19 @@ async def test_the_tiers_are_public_in_both_languages_and_labelled_unverified(ci
     assert english.json()["items"][0]["name"] == "Guest"
     assert indonesian.json()["verified"] is False
     assert english.json() == load_tiers()["en"]
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("1.1.1.1, 203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("unknown", "unknown"),
+        ("", "127.0.0.9"),
+    ],
+)
+def test_attempts_are_counted_by_the_address_the_gateway_saw(forwarded: str, counted: str) -> None:
+    scope = {"type": "http", "headers": [(b"x-forwarded-for", forwarded.encode())], "client": ("127.0.0.9", 1)}
+    assert client_address(Request(scope)) == counted

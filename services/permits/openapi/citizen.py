@@ -14,15 +14,15 @@ def citizen_paths(catalogue: Catalogue, examples: Examples) -> Json:
     issued = doc.json_answer("The application", ref("Application"), examples.issued, ETAG)
     listed = {"items": [examples.summary], "next": None}
     new = {"type": "pbg-prototipe", "details": DETAILS}
-    created = {**draft, "headers": {**ETAG, "Location": {"schema": {"type": "string"}}}}
-    filters = filters([state.value for state in State], catalogue)
+    created = {**draft, "headers": {**ETAG, "Location": {"schema": {"type": "string"}}}, "links": _links()}
+    chosen = filters([state.value for state in State], catalogue)
     return {
         "/applications": {
             "get": signed_in(
                 "listApplications",
                 "The caller's applications",
                 doc.json_answer("Applications", doc.page_schema(ref("ApplicationSummary")), listed),
-                parameters=[*doc.paging(["created_at", "updated_at"], "-updated_at"), *filters],
+                parameters=[*doc.paging(["created_at", "updated_at"], "-updated_at"), *chosen],
                 faults=(400, 401),
             ),
             "post": doc.operation(
@@ -46,7 +46,7 @@ def citizen_paths(catalogue: Catalogue, examples: Examples) -> Json:
                 body=doc.json_body(ref("ChangedDetails"), {"details": {"floor_area_m2": 72}}),
             ),
         },
-        "/applications/{id}/documents": {"post": _upload(draft)},
+        "/applications/{id}/documents": {"post": _upload(draft, list(catalogue.document_names))},
         "/applications/{id}/documents/{sha256}": {
             "get": signed_in(
                 "downloadDocument", "A document of one's own", file(*sorted(DOCUMENTS)), parameters=[ID, SHA256]
@@ -80,7 +80,7 @@ def citizen_paths(catalogue: Catalogue, examples: Examples) -> Json:
     }
 
 
-def _upload(answer: Json) -> Json:
+def _upload(answer: Json, codes: list[str]) -> Json:
     binary: Json = {"schema": {"type": "string", "format": "binary"}}
     form: Json = {
         "schema": {
@@ -90,7 +90,9 @@ def _upload(answer: Json) -> Json:
         }
     }
     media: Json = {"multipart/form-data": form, **dict.fromkeys(sorted(DOCUMENTS), binary)}
-    document = doc.parameter("document", "query", {"type": "string"}, "Code of the document", required=True)
+    document = doc.parameter(
+        "document", "query", {"type": "string", "enum": codes}, "Code of the document", required=True
+    )
     return doc.operation(
         "uploadDocument",
         "Upload a document, at most 10 MiB; its type is found out, not believed",
@@ -100,3 +102,11 @@ def _upload(answer: Json) -> Json:
         body={"required": True, "content": media},
         tags=["applications"],
     )
+
+
+def _links() -> Json:
+    """Say which operations take the id of the application just begun."""
+    acts = ("release", "corrections", "accept", "assess", "levy", "payment", "issue", "refuse")
+    followed = ["showApplication", "changeDetails", "uploadDocument", "submitApplication", "withdrawApplication"]
+    followed += ["downloadPermit", "deskShow", *(f"desk{act.capitalize()}" for act in acts)]
+    return {name: {"operationId": name, "parameters": {"id": "$response.body#/id"}} for name in followed}

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from services.kit.settings import Settings
 from services.kit.testing import GatewayIssuer, client_of
@@ -73,6 +74,7 @@ class Person:
 class City:
     """The service, whoever uses it, and the clock."""
 
+    app: Starlette
     client: httpx.AsyncClient
     issuer: GatewayIssuer
     settings: Settings
@@ -90,12 +92,17 @@ class City:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/permits.sqlite3"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
     return Settings(
         name="permits",
         host="127.0.0.1",
         port=0,
-        database_url=f"sqlite:///{tmp_path}/permits.sqlite3",
+        database_url=database_url,
         gateway_issuer="https://gateway.test",
         gateway_jwks_url="https://gateway.test/.well-known/jwks.json",
         data_dir=tmp_path / "files",
@@ -108,4 +115,4 @@ async def city(settings: Settings) -> AsyncIterator[City]:
     issuer = GatewayIssuer()
     app = make_app(settings, verifier=issuer.verifier("permits"), now=issuer.now)
     async with client_of(app) as client:
-        yield City(client, issuer, settings)
+        yield City(app, client, issuer, settings)

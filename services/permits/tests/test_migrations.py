@@ -1,0 +1,20 @@
+"""The schema that migrations make is the one the code expects."""
+
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from services.kit.database import migrate, open_engine
+from services.permits.app import MIGRATIONS
+from services.permits.tables import Base
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/permits.sqlite3"
+    migrate(url, MIGRATIONS)
+    migrate(url, MIGRATIONS)  # a second start changes nothing
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
