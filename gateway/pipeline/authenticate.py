@@ -26,12 +26,12 @@ async def authenticate(verifier: Verifier, route: Route, head: RequestHead, seen
             return None
         raise NotAuthenticated(fields=CHALLENGE)
     try:
-        token = bearer_token(head.authorization)
+        token = head.token or bearer_token(head.authorization)
         identity = verifier.verify_at_hand(token) if route.emergency else await verifier.verify(token)
     except IdentityFault:
         if not route.emergency:
             raise
         seen.flagged = True
         return None
-    head.verified = True
+    head.token = token
     return identity

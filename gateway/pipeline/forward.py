@@ -18,15 +18,16 @@ from gateway.registry.snapshot import Route, Service
 from gateway.rules.access import Identity
 from gateway.rules.forwarding import forwarded_fields
 from gateway.upstream.forward import Forwarder
-from gateway.upstream.ports import ResponseBody, Trailed, UpstreamRequest, UpstreamResponse
+from gateway.upstream.ports import RequestBody, ResponseBody, Trailed, UpstreamRequest, UpstreamResponse
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Asking:
     """One request on its way to an agency: everything about it that does not change between attempts."""
 
     edition: Edition
     call: Call
+    body: RequestBody | None  # within its route's bound
     route: Route
     service: Service
     identity: Identity | None
@@ -96,7 +97,7 @@ class Forward:
             query=query,
             passed=passed,
             added=self._added(asking, shared=shared),
-            body=call.body,
+            body=asking.body,
             interim=call.interim,
             upgrade=call.upgrade if call.upgrade in asking.route.upgrade else None,
             waits_for_continue=call.waits_for_continue,

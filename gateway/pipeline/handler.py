@@ -92,7 +92,7 @@ class Pipeline:
             self.finish(seen, "gone", 0)
             raise
         except Exception:
-            self._parts.log.exception("unforeseen", request_id=call.id, trace_id=seen.trace.trace_id)
+            self._parts.log.exception("unforeseen", request_id=call.id, trace_id=seen.trace.trace_id.decode())
             reply = refuse(InternalFault(), call, edition.snapshot, route, seen)
         seen.status = reply.status
         return self._finished(reply, call, route), seen
@@ -123,9 +123,7 @@ class Pipeline:
             reply = await self._aggregate.serve(edition, call, route.aggregate, identity)
         elif route.service is not None:
             body = None if call.body is None else BoundedBody(call.body, route.max_body_bytes)
-            asked = replace(call, body=body)
-            scheme = _scheme(edition, call)
-            asking = Asking(edition, asked, route, route.service, identity, address, scheme, seen)
+            asking = Asking(edition, call, body, route, route.service, identity, address, _scheme(edition, call), seen)
             reply = await self._ask(asking, route.service, route.cache)
         else:
             raise RouteNotFound

@@ -5,7 +5,6 @@ The line holds no path, query, address or subject: the route's template says whe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Literal
 
@@ -80,14 +79,13 @@ class Observer:
         if seen.flagged:
             tail += b',"flagged":true'
         return (
-            b'{"event":"access","time":%.3f,"request_id":"%b","trace_id":"%b","service":%b,"route":%b,"method":"%b",'
+            b'{"event":"access","time":%.3f,"request_id":"%b","trace_id":"%b",%b,"method":"%b",'
             b'"status":%d,"ending":"%b","cache":"%b","bytes":%d,"total_ms":%.3f,"gateway_ms":%.3f,"agency_ms":%.3f%b}\n'
             % (
                 self._clock.wall(),
                 seen.request_id.encode(),
-                seen.trace.trace_id.encode(),
-                _quoted(counters.service),
-                _quoted(counters.route),
+                seen.trace.trace_id,
+                counters.label,
                 seen.method,
                 seen.status,
                 ending.encode(),
@@ -99,7 +97,3 @@ class Observer:
                 tail,
             )
         )
-
-
-def _quoted(text: str) -> bytes:
-    return json.dumps(text).encode()

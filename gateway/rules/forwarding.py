@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 
@@ -63,6 +64,7 @@ def address_key(address: str) -> bytes:
     return str(IPv6Network((int(parsed) >> 64 << 64, 64))).encode()
 
 
+@lru_cache(maxsize=4_096)  # a citizen's next request comes from where the last one came
 def forwarded_fields(address: str, scheme: bytes, host: bytes) -> Fields:
     """Return the fields by which an agency learns the client's address, scheme and host; an empty host is left out.
 

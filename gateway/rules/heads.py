@@ -69,7 +69,7 @@ class RequestHead:
     request_id: bytes | None = None  # the client's own, when it is harmless
     forwarded_for: tuple[bytes, ...] = ()  # to be believed of trusted proxies only
     forwarded_proto: bytes | None = None  # likewise; http or https
-    verified: bool = False  # its token was good once: a lane may remember the block
+    token: bytes | None = None  # read out of `authorization` and good once: a lane may remember the block
 
 
 def read_request_head(fields: Fields) -> RequestHead:

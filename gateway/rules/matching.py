@@ -191,7 +191,7 @@ class Matcher(Generic[T]):
             found = literal.find(method)
             if found is not None:
                 return Match(found[1])
-        search = _Search[T](method, path)
+        search: _Search[T] = _Search(method, path)  # `_Search[T](…)` would go through typing, which is slow
         matched = search.descend(self._root, 1) if path.startswith(b"/") else None
         if matched is not None:
             return matched

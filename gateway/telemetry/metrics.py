@@ -5,6 +5,7 @@ Labels are service, route (its template) and status class only: nothing of a cit
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -47,6 +48,7 @@ class RouteCounters:
         "cache",
         "emergency_flagged",
         "gateway",
+        "label",
         "limited",
         "route",
         "service",
@@ -58,6 +60,8 @@ class RouteCounters:
     def __init__(self, service: str, route: str) -> None:
         self.service = service
         self.route = route
+        # As the access log writes them: encoded once, not with each line.
+        self.label = f'"service":{json.dumps(service)},"route":{json.dumps(route)}'.encode()
         self.status = [0] * 6  # index: first digit of the status; 0 is "the client went away"
         self.cache = dict.fromkeys(CACHE_RESULTS, 0)
         self.gateway = Histogram()  # time in the gateway itself

@@ -62,7 +62,7 @@ def test_a_phones_head_is_read_whole() -> None:
     assert head.traceparent == TRACE
     assert head.request_id == b"phone-00001"
     assert head.forwarded_for == (b"10.0.0.1",)
-    assert head.verified is None
+    assert head.token is None
 
 
 def test_an_empty_head_says_nothing() -> None:

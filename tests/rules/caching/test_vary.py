@@ -140,6 +140,12 @@ def test_fields_of_the_registry_separate_answers_as_vary_does() -> None:
     assert plain.ask(Reply(), fields="X-District: s").source == "origin"
 
 
+def test_fields_of_the_registry_do_not_rescue_an_answer_that_varies_on_everything() -> None:
+    world = World(CachePolicy(ttl_seconds=60, key_fields=(b"x-district",)))
+    world.ask(Reply("Vary: *"), fields="X-District: n")
+    assert world.ask(Reply(), fields="X-District: n").source == "origin"
+
+
 NAMES = st.sampled_from([b"foo", b"accept-language", b"accept-encoding", b"cookie", b"accept"])
 LINES = st.lists(st.from_regex(rb"[abAB;q=.01, *\-\"]{0,12}", fullmatch=True), max_size=3)
 
