@@ -165,9 +165,9 @@ def _read_days(marks: Sequence[Mark], promised: timedelta, now: datetime) -> Rea
     return Reading(spent, promised - spent, due, runs)
 
 
-def warns_at(promise: Promise, reading: Reading, events: Sequence[Event], calendar: Calendar) -> datetime | None:
-    """Return when a running clock is to be warned of: when all but `warn_before` is spent."""
-    if not reading.runs or promise.warn_before >= promise.rule.amount:
+def warns_at(promise: Promise, events: Sequence[Event], calendar: Calendar) -> datetime | None:
+    """Return when a running clock is to be warned of: when all but `warn_before` is spent, if that is ever."""
+    if promise.warn_before >= promise.rule.amount:
         return None
     marks = _marks(promise, events)
     early = promise.rule.amount - promise.warn_before
@@ -212,7 +212,7 @@ def _promise_dues(promise: Promise, events: Sequence[Event], state: ReportState,
     reading = read_clock(promise, events, calendar, events[-1].at)
     if not reading.runs or reading.due is None or code in state.overdue:
         return dues
-    warning = warns_at(promise, reading, events, calendar)
+    warning = warns_at(promise, events, calendar)
     # When too late for a warning, the record alone is made.
     if warning is not None and code not in state.warned and warning < reading.due:
         dues.append(Due(warning, Happening.CLOCK_WARNED, {"clock": code}))

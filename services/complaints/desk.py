@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.complaints.catalogue import Catalogue
 from services.complaints.desk_actions import detail_of, parse_action
-from services.complaints.desk_rules import check_action, tell_duplicate_reporter
+from services.complaints.desk_rules import check_action, check_agencies, tell_duplicate_reporter
 from services.complaints.ledger import Case, Doer
 from services.complaints.life import ACTORS, Actor, Happening, Status
 from services.complaints.machine import ReportState
@@ -27,7 +28,7 @@ from services.kit.assertion import Caller, require_caller
 from services.kit.etag import check_if_match, conditional_json, etag_of
 from services.kit.idempotency import Answer, attempt_of
 from services.kit.inputs import read_json_bytes
-from services.kit.paging import Listing, equals, one_of, since
+from services.kit.paging import Listing, one_of, since
 from services.kit.places import KECAMATAN
 from services.kit.problem import bad_request, forbidden, not_found
 
@@ -41,20 +42,29 @@ def _is_late(value: str) -> ColumnElement[bool]:
     return Report.is_late.is_(value == "true")
 
 
-LISTING = Listing(
-    sorts={"due_at": Report.due_at, "received_at": Report.received_at, "updated_at": Report.updated_at},
-    tie=Report.serial,
-    default_sort="due_at",
-    filters={
-        "state": one_of(Report.state, [s for s in Status if s is not Status.NEW]),
-        "category": equals(Report.category),
-        "agency": equals(Report.agency),
-        "district": one_of(Report.district, [place.code for place in KECAMATAN]),
-        "duplicate_of": equals(Report.duplicate_of),
-        "late": _is_late,
-        "since": since(Report.updated_at),
-    },
-)
+def _of_original(value: str) -> ColumnElement[bool]:
+    ticket = normalise_ticket(value)
+    if ticket is None:
+        raise bad_request("bad-duplicate-of", "Nomor tiket tidak sah.", "That is no ticket number.")
+    return Report.duplicate_of == ticket
+
+
+def listing(catalogue: Catalogue) -> Listing:
+    """Return what the officers' list offers: first what is due first."""
+    return Listing(
+        sorts={"due_at": Report.due_at, "received_at": Report.received_at, "updated_at": Report.updated_at},
+        tie=Report.serial,
+        default_sort="due_at",
+        filters={
+            "state": one_of(Report.state, [s for s in Status if s is not Status.NEW]),
+            "category": one_of(Report.category, catalogue.categories),
+            "agency": one_of(Report.agency, catalogue.agencies),
+            "district": one_of(Report.district, [place.code for place in KECAMATAN]),
+            "duplicate_of": _of_original,
+            "late": _is_late,
+            "since": since(Report.updated_at),
+        },
+    )
 
 
 def routes(service: Service) -> list[Route]:
@@ -104,10 +114,11 @@ class _Acts:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._listing = listing(service.catalogue)
 
     async def listed(self, request: Request) -> Response:
         service, caller = self._service, require_officer(request)
-        page = LISTING.read(request)
+        page = self._listing.read(request)
         statement = page.apply(select(Report).where(_scope(caller)))
         rows = await service.database.read(lambda session: session.scalars(statement).all())
         return conditional_json(request, page.answer(rows, lambda row: headline(row, service.catalogue)))
@@ -136,6 +147,7 @@ class _Acts:
         service, caller = self._service, require_officer(request)
         body = await read_json_bytes(request)
         action, kind = parse_action(body)
+        check_agencies(service, action)
 
         def change(session: Session, case: Case) -> Case:
             check_if_match(request, _tag(case), required=True)

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.complaints.life import Happening
+from services.complaints.photos import MAX_PHOTOS_PER_REPORT
+from services.complaints.tickets import TICKET_PATTERN
 from services.kit.inputs import parse_json
 from services.kit.logs import redact
 from services.kit.problem import FieldError, Refused, Text, unprocessable
@@ -32,6 +34,7 @@ Message = Annotated[str, Field(min_length=3, max_length=4000), AfterValidator(_s
 Summary = Annotated[
     str, Field(min_length=10, max_length=500), AfterValidator(_says_something), AfterValidator(_names_nobody)
 ]
+PhotoNumber = Annotated[int, Field(ge=1, le=MAX_PHOTOS_PER_REPORT)]
 Handling = Literal["normative", "without_supervision", "supervision"]
 Reason = Literal["not_the_citys", "outside_the_city", "not_a_report", "no_evidence", "in_court", "abusive"]
 
@@ -71,7 +74,7 @@ class Reject(Action):
 class LinkDuplicate(Action):
     """The desk joins a report to an earlier one of the same."""
 
-    of: str = Field(max_length=16)
+    of: str = Field(pattern=TICKET_PATTERN)
     message: Message | None = None
 
 
@@ -85,7 +88,7 @@ class Publish(Action):
     """The desk says what everybody may read and which photos everybody may see."""
 
     summary: Summary
-    photos: list[int] = Field(max_length=20)
+    photos: list[PhotoNumber] = Field(max_length=MAX_PHOTOS_PER_REPORT)
 
 
 class HandBack(Action):

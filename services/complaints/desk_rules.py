@@ -12,14 +12,18 @@ from services.complaints.tables import Report
 from services.kit.problem import FieldError, Problem, Text, conflict, unprocessable
 
 
-def check_action(service: Service, session: Session, case: Case, action: Action) -> None:
-    """Raise the Problem that says why this action is not right for this report."""
+def check_agencies(service: Service, action: Action) -> None:
+    """Raise a 422 when the action names an agency that does not exist."""
     match action:
         case Forward():
             _check_agency(service, "agency", action.agency)
-        case HandBack():
-            if action.suggestion is not None:
-                _check_agency(service, "suggestion", action.suggestion)
+        case HandBack(suggestion=str(suggestion)):
+            _check_agency(service, "suggestion", suggestion)
+
+
+def check_action(service: Service, session: Session, case: Case, action: Action) -> None:
+    """Raise the Problem that says why this action is not right for this report."""
+    match action:
         case Publish():
             _check_publication(case, action)
         case LinkDuplicate():

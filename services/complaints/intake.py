@@ -174,6 +174,9 @@ async def _read_form(service: Service, request: Request) -> _Sent:
 
 
 def _from_fields(fields: dict[str, str]) -> NewReport:
+    for name in ("anonymous", "confidential"):
+        if fields.get(name, "true") not in ("true", "false"):
+            raise unprocessable(FieldError(name, Text("Harus true atau false.", "Must be true or false.")))
     try:
         return NewReport.model_validate_strings(fields, strict=False)
     except ValidationError as exc:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.complaints.catalogue import Catalogue
 from services.complaints.life import Status
 from services.complaints.picturing import photo_named, photos_of
 from services.complaints.service import Service
@@ -21,23 +22,27 @@ from services.complaints.tickets import normalise_ticket
 from services.complaints.views import category_json, public_view
 from services.kit.assertion import require_caller
 from services.kit.etag import conditional_json, json_response
-from services.kit.paging import Listing, PageQuery, equals, one_of, page_of
+from services.kit.paging import Listing, PageQuery, one_of, page_of
 from services.kit.places import KECAMATAN
-from services.kit.problem import not_found
+from services.kit.problem import bad_request, not_found
 
-LISTING = Listing(
-    # Serial numbers stand for the order of reception: a time of day would help to guess who reported.
-    sorts={"received": Report.serial},
-    tie=Report.serial,
-    default_sort="-received",
-    filters={
-        "state": one_of(Report.state, [s for s in Status if s is not Status.NEW]),
-        "category": equals(Report.category),
-        "agency": equals(Report.agency),
-        "district": one_of(Report.district, [place.code for place in KECAMATAN]),
-    },
-)
 _CACHE = "public, max-age=30"
+
+
+def listing(catalogue: Catalogue) -> Listing:
+    """Return what the public list offers; every filter takes known words only."""
+    return Listing(
+        # Serial numbers stand for the order of reception: a time of day would help to guess who reported.
+        sorts={"received": Report.serial},
+        tie=Report.serial,
+        default_sort="-received",
+        filters={
+            "state": one_of(Report.state, [s for s in Status if s is not Status.NEW]),
+            "category": one_of(Report.category, catalogue.categories),
+            "agency": one_of(Report.agency, catalogue.agencies),
+            "district": one_of(Report.district, [place.code for place in KECAMATAN]),
+        },
+    )
 
 
 def routes(service: Service) -> list[Route]:
@@ -59,18 +64,23 @@ class _Acts:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._listing = listing(service.catalogue)
 
     async def categories(self, request: Request) -> Response:
-        entries = [category_json(category) for category in self._service.catalogue.categories.values()]
+        catalogue = self._service.catalogue
+        agency = request.query_params.get("agency")
+        if agency is not None and agency not in catalogue.agencies:
+            raise bad_request("bad-agency", "OPD tidak dikenal.", "There is no such agency.")
+        entries = [category_json(category) for category in catalogue.categories.values()]
         page = page_of(request, entries, filters=("agency",), sorts=("code",))
         return conditional_json(request, page, cache_control="public, max-age=600")
 
     async def listed(self, request: Request) -> Response:
-        return conditional_json(request, await self._page(LISTING.read(request)), cache_control=_CACHE)
+        return conditional_json(request, await self._page(self._listing.read(request)), cache_control=_CACHE)
 
     async def map(self, request: Request) -> Response:
         """Show the list as GeoJSON (RFC 7946): only reports whose position may be shown."""
-        page = await self._page(LISTING.read(request))
+        page = await self._page(self._listing.read(request))
         features = [_feature(item) for item in page["items"] if item["position"] is not None]
         body = {"type": "FeatureCollection", "features": features, "next": page["next"]}
         return conditional_json(request, body, cache_control=_CACHE)

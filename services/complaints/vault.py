@@ -37,11 +37,12 @@ def open_vault(folder: Path) -> Vault:
     """Open the vault of this folder; at first start make its key, once even if two processes start."""
     path = folder / "vault.key"
     if not path.exists():
-        _create_private(path, secrets.token_hex(_KEY_BYTES).encode())
+        create_private(path, secrets.token_hex(_KEY_BYTES).encode())
     return Vault(bytes.fromhex(path.read_text(encoding="ascii").strip()))
 
 
-def _create_private(path: Path, content: bytes) -> None:
+def create_private(path: Path, content: bytes) -> None:
+    """Create a file only its owner can read, whole or not at all; who comes second leaves the first one's."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -49,7 +50,7 @@ def _create_private(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(draft, path)  # appears whole or not at all; whoever comes second uses the first one's
+        os.link(draft, path)
     except FileExistsError:
         pass
     finally:

@@ -66,6 +66,7 @@ def _up(plan: Plan) -> int:
 
 
 def _start_all(plan: Plan, processes: Processes) -> None:
+    processes.require_ports()
     _make_keys(plan)
     for program in plan.programs:
         processes.start(program)

@@ -33,10 +33,14 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
 
+    def require_ports(self) -> None:
+        """Raise CannotStart when a port is taken, before anything has been started."""
+        for program in self._plan.programs:
+            for port, setting in self._ports(program):
+                _require_free(port, setting)
+
     def start(self, program: Program) -> None:
-        """Start one program; raise CannotStart when its port is taken."""
-        for port, setting in self._ports(program):
-            _require_free(port, setting)
+        """Start one program."""
         home = self._plan.directory / program.name
         home.mkdir(parents=True, exist_ok=True)
         log = (self._plan.directory / f"{program.name}.log").open("ab")

@@ -40,8 +40,7 @@ def curl_lines(plan: Plan) -> list[tuple[str, str]]:
     json_type = "-H 'Content-Type: application/json'"
     bearer = '-H "Authorization: Bearer $TOKEN"'
     report = (
-        '{"category":"pju","title":"Lampu padam","description":"Lampu jalan padam sejak Senin.",'
-        '"latitude":-6.168,"longitude":106.594}'
+        '{"category":"street_lights","description":"Lampu jalan padam sejak Senin malam.","lat":-6.168,"lon":106.594}'
     )
     anonymous = report[:-1] + ',"anonymous":true}'
     incident = '{"kind":"fire","landmark":"Pasar Anyar, pintu timur","callback":"081234567890"}'
@@ -65,8 +64,8 @@ def curl_lines(plan: Plan) -> list[tuple[str, str]]:
         ("an emergency, with no sign-in at all", f"curl -s {city}/v1/emergency/incidents {json_type} -d '{incident}'"),
         ("the nearest posts", f"curl -s '{city}/v1/emergency/posts?lat=-6.17&lon=106.63'"),
         (
-            "a limit by address: the eleventh wrong sign-in in a row is told when to come back",
-            f"for i in $(seq 11); do curl -s -o /dev/null -w '%{{http_code}} ' {city}/v1/identity/login {json_type} "
+            "limits: after five wrong sign-ins in a row the next ones are told when to come back",
+            f"for i in $(seq 8); do curl -s -o /dev/null -w '%{{http_code}} ' {city}/v1/identity/login {json_type} "
             """-d '{"identifier":"nobody@example.id","password":"wrong"}'; done; echo""",
         ),
         ("what operators see", f"curl -s {plan.ops}/readyz"),

@@ -51,6 +51,7 @@ class Incident(Base):
     state: Mapped[str] = mapped_column(String(16), index=True)
     is_on_board: Mapped[bool]
     is_corroborated: Mapped[bool]  # somebody else reports the same
+    is_assessed: Mapped[bool]  # an operator set the priority
     priority: Mapped[int] = mapped_column(Integer)
     board_order: Mapped[int] = mapped_column(BigInteger)
     acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

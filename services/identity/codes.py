@@ -100,7 +100,7 @@ def redeem(session: Session, means: Means, code_id: str, typed: str, *purposes: 
 def wrong_code(tries_left: int) -> Problem:
     """Build the answer to a wrong code."""
     return Problem(
-        422,
+        403,
         "wrong-code",
         Text("Kode tidak cocok", "Wrong code"),
         Text(

@@ -1,6 +1,7 @@
 """The service's OpenAPI 3.1 document: every operation with its examples and the problems it may answer."""
 
 from services.identity import bodies, schemas
+from services.identity.roles import ROLE
 from services.kit.openapi import (
     ANYONE,
     IDEMPOTENCY_KEY,
@@ -18,7 +19,7 @@ from services.kit.openapi import document as assemble
 
 _PUBLIC: list[Json] = [{}]
 _ID = parameter("id", "path", {"type": "string", "maxLength": 64})
-_ROLE = parameter("role", "path", {"type": "string", "examples": ["officer:DPMPTSP"]})
+_ROLE = parameter("role", "path", {"type": "string", "pattern": f"^({ROLE.pattern})$", "examples": ["officer:DPMPTSP"]})
 _SINCE = parameter("since", "query", {"type": "string", "format": "date-time"}, "At or after this instant")
 _BODY = (400, 413, 415, 422)  # what may be wrong with any JSON body
 _ENDED: Json = {"204": {"description": "Done"}}
@@ -106,7 +107,7 @@ def _own_account() -> Json:
             )
         }
 
-    claiming = _sent(bodies.Claiming, {"kind": "phone", "value": "0812-3456-7801", "password": "rahasia-budi"})
+    claiming = _sent(bodies.Claiming, {"kind": "phone", "value": "081234567801", "password": "rahasia-budi"})
     code = _sent(bodies.CodeTyped, {"code_id": schemas.CODE_SENT_EXAMPLE["code_id"], "code": "123456"})
     matching = _sent(
         bodies.Matching, {"name": "Budi Santoso", "birth_date": "1990-01-01", "family_card": "3671992006150001"}
@@ -214,7 +215,7 @@ def _recovery() -> Json:
                 security=_PUBLIC,
                 parameters=[_ID],
                 body=_sent(bodies.RecoveryCompletion, completion),
-                responses={**_ENDED, **problems(*_BODY, 401, 409)},
+                responses={**_ENDED, **problems(*_BODY, 401, 403, 409)},
             )
         },
     }
@@ -222,7 +223,7 @@ def _recovery() -> Json:
 
 def _offices() -> Json:
     account = _answer("OfficeAccount", schemas.OFFICE_ACCOUNT_EXAMPLE)
-    case = _sent(bodies.CounterCase, {"nik": "3671990101900001", "contact": "0812-3456-7801", "seen": "ktp"})
+    case = _sent(bodies.CounterCase, {"nik": "3671990101900001", "contact": "081234567801", "seen": "ktp"})
     begun = _answer("RecoveryBegun", schemas.RECOVERY_EXAMPLE, "202", "A code is on its way to the new contact")
 
     def call(
@@ -293,6 +294,13 @@ def _not_modified() -> Json:
     return {"304": {"description": "You have it already"}}
 
 
+def _request_schema(model: type[bodies.Body]) -> Json:
+    schema = model.model_json_schema()
+    for member in schema["properties"].values():
+        member.pop("default", None)  # an empty text stands for "not sent", which is no value of its own
+    return schema
+
+
 def document() -> Json:
     """Return the whole document."""
     models = (
@@ -300,7 +308,7 @@ def document() -> Json:
         *(bodies.CodeTyped, bodies.Matching, bodies.PasswordChange, bodies.RecoveryRequest),
         *(bodies.RecoveryCompletion, bodies.CounterCase, bodies.Reason),
     )
-    requests = {model.__name__: model.model_json_schema() for model in models}
+    requests = {model.__name__: _request_schema(model) for model in models}
     paths = {**_sign_in(), **_own_account(), **_sessions(), **_recovery(), **_offices(), **_open_data()}
     return assemble(
         title="Akun Tangerang LIVE", description=_DESCRIPTION, paths=paths, schemas={**schemas.ANSWERS, **requests}

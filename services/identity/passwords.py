@@ -20,7 +20,7 @@ MAX_PASSWORD_CHARACTERS = 256
 
 _HASH_BYTES = 32
 # What everybody tries first. NIST SP 800-63B-4 asks for a list of the commonest ones.
-_TOO_COMMON = frozenset(
+TOO_COMMON = frozenset(
     [
         *("12345678", "123456789", "1234567890", "87654321", "password", "password1", "qwerty123", "qwertyuiop"),
         *("11111111", "00000000", "indonesia", "tangerang", "katasandi", "rahasia1", "bismillah", "sayangku"),
@@ -34,7 +34,7 @@ def check_password(password: str, policy: Policy) -> str:
     if len(spelled) < policy.password_min_characters:
         least = policy.password_min_characters
         raise Refused(f"Kata sandi minimal {least} karakter.", f"A password has at least {least} characters.")
-    if spelled.lower() in _TOO_COMMON or len(set(spelled)) == 1:
+    if spelled.lower() in TOO_COMMON or len(set(spelled)) == 1:
         raise Refused("Kata sandi ini terlalu mudah ditebak.", "This password is guessed too easily.")
     return spelled
 

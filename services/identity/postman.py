@@ -70,6 +70,7 @@ class Postman:
         self._senders = senders
         self._log = log
         self._wake = asyncio.Event()
+        self._is_ending = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -78,8 +79,10 @@ class Postman:
         try:
             yield
         finally:
-            rounds.cancel()
-            await asyncio.wait((rounds,))
+            # Not cancelled: a thread that still writes would outlive the database. One delivery is bounded.
+            self._is_ending = True
+            self._wake.set()
+            await rounds
             for sender in self._senders.values():
                 await sender.close()
 
@@ -91,18 +94,21 @@ class Postman:
         """Send what is due; return how many were tried."""
         letters = await self._database.write(self._reserve)
         for letter in letters:
+            if self._is_ending:
+                break  # reserved for a moment only: whoever runs next sends it
             is_out = await self._deliver(letter)
             await self._database.write(partial(self._settle, letter=letter, is_out=is_out))
         return len(letters)
 
     async def _go_round(self) -> None:
-        while True:
+        while not self._is_ending:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _LOOK_SECONDS)
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._wake.wait()
             self._wake.clear()
             # A database that is away for a moment must not end the rounds.
             with suppress(Problem):
-                while await self._database.read(self._has_due):
+                while not self._is_ending and await self._database.read(self._has_due):
                     await self.deliver_due()
 
     async def _deliver(self, letter: _Letter) -> bool:

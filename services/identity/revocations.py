@@ -80,6 +80,7 @@ class RevocationFeed:
         self._newest = 0
         self._waiting = 0
         self._is_closing = False
+        self._ending = asyncio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -88,8 +89,9 @@ class RevocationFeed:
         try:
             yield
         finally:
-            looking.cancel()
-            await asyncio.wait((looking,))
+            # Not cancelled: a thread that still reads would outlive the database.
+            self._ending.set()
+            await looking
 
     async def close(self) -> None:
         """Answer everyone who waits, so that a draining server need not wait for them."""
@@ -126,9 +128,11 @@ class RevocationFeed:
                     self._waiting -= 1
 
     async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            if self._waiting:
+        while not self._ending.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._ending.wait()
+            if self._waiting and not self._ending.is_set():
                 # A database that is away for a moment must not end the looking.
                 with suppress(Problem):
                     await self.nudge()

@@ -2,4 +2,4 @@
 
 import re
 
-ROLE = re.compile(r"officer:[A-Z][A-Z0-9_]{1,30}|operator:112|admin")
+ROLE = re.compile(r"officer:[A-Z][A-Za-z0-9_]{1,30}|operator:112|admin")

@@ -21,7 +21,7 @@ from services.identity.throttle import Gate, Pace, account_rule, address_rule, e
 from services.kit.assertion import Caller, not_authenticated, require_caller
 from services.kit.database import Database
 from services.kit.idempotency import OnceOnly
-from services.kit.problem import FieldError, Problem, Text, forbidden, unprocessable
+from services.kit.problem import FieldError, Problem, Text, forbidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def signed_in(session: Session, caller: Caller) -> SignedIn:
 
 
 async def confirm_password(service: Service, caller: Caller, password: str, field: str = "password") -> str | None:
-    """Make sure that who holds the phone also knows the password; 422 when not, 429 after too many tries.
+    """Make sure that who holds the phone also knows the password; 403 when not, 429 after too many tries.
 
     Return the verifier found, to see later whether the password is still the same; None for an account that lost
     its every identifier, and so has no password left to ask for.
@@ -106,7 +106,7 @@ async def confirm_password(service: Service, caller: Caller, password: str, fiel
         handle, expected = asked
         verifier = await service.room.verifier(password, handle.kind, handle.value)
         if not hmac.compare_digest(verifier, expected):
-            raise unprocessable(FieldError(field, Text("Kata sandi tidak cocok.", "The password is wrong."), "wrong"))
+            raise wrong_password(field)
     await service.database.write(lambda session: forget(session, gate))
     return verifier
 
@@ -133,6 +133,13 @@ def client_address(request: Request) -> str:
     if isinstance(address, IPv4Address):
         return str(address)
     return str(address.ipv4_mapped or IPv6Network((address, 64), strict=False))
+
+
+def wrong_password(field: str) -> Problem:
+    """Build the 403 for a password typed wrong within a session."""
+    wrong = Text("Kata sandi tidak cocok.", "The password is wrong.")
+    title = Text("Kata sandi tidak cocok", "Wrong password")
+    return Problem(403, "wrong-password", title, wrong, errors=[FieldError(field, wrong, "wrong")])
 
 
 def session_over() -> Problem:

@@ -88,7 +88,7 @@ async def _login(service: Service, request: Request) -> Response:
     account_id = await service.database.read(lambda session: _account_id(service, session, handle, verifier))
     if account_id is None:
         raise wrong_credentials()
-    device = clean_device(body.device or "") or device_name(request.headers.get("user-agent", ""))
+    device = clean_device(body.device) or device_name(request.headers.get("user-agent", ""))
 
     def act(session: Session) -> Response:
         # Looked up anew: the password may have been changed while we were away from the database.

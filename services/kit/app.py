@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -58,6 +59,7 @@ def build_app(
     lifespan: Sequence[Hook] = (),
     open_paths: Collection[str] = (),
     refuse_bad_assertion: bool = True,
+    problem_members: Mapping[str, Any] = MappingProxyType({}),
     log: FilteringBoundLogger | None = None,
     state: Mapping[str, object] | None = None,
     on_drain: Sequence[Callable[[], Awaitable[None]]] = (),
@@ -66,6 +68,7 @@ def build_app(
 
     `open_paths` are exact paths whose `Authorization` is none of the gateway's (a payment callback).
     With `refuse_bad_assertion=False` a bad assertion counts as anonymous: for 112 alone.
+    `problem_members` come first in every problem, whoever raised it: 112 puts its telephone number there.
     `on_drain` is awaited when the server is told to end, before it waits for requests: to answer long polls.
     """
     logger = log or make_logger(name)
@@ -82,7 +85,7 @@ def build_app(
     app = Starlette(
         routes=[*routes, *_standard_routes(name, database, openapi)],
         middleware=[
-            Middleware(_Envelope, log=logger),
+            Middleware(_Envelope, log=logger, problem_members=problem_members),
             Middleware(
                 _Caller,
                 verifier=verifier,
@@ -123,16 +126,17 @@ def carried_headers() -> dict[str, str]:
 class _Envelope:
     """Names the request, answers what escaped from it, and logs it once: route and figures, no content."""
 
-    def __init__(self, app: ASGIApp, *, log: FilteringBoundLogger) -> None:
+    def __init__(self, app: ASGIApp, *, log: FilteringBoundLogger, problem_members: Mapping[str, Any]) -> None:
         self._app = app
         self._log = log
+        self._problem_members = problem_members
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         context = _context(Headers(scope=scope))
-        scope.setdefault("state", {})["case"] = context["case"]
+        scope.setdefault("state", {}).update(case=context["case"], problem_members=self._problem_members)
         status = 0
 
         async def send_named(message: Message) -> None:

@@ -141,9 +141,13 @@ def page_of(
     sorts: Collection[str] = (),
     default_sort: str | None = None,
     max_limit: int = 100,
+    also: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Page a short fixed catalogue held in memory by the same parameters; filters compare as text."""
-    values = single_values(request, allowed=[*_PAGING, *filters])
+    """Page a short fixed catalogue held in memory by the same parameters; filters compare as text.
+
+    `also` names parameters the endpoint reads itself.
+    """
+    values = single_values(request, allowed=[*_PAGING, *filters, *also])
     sort = values.get("sort", default_sort)
     chosen = [item for item in items if all(str(item[name]) == values[name] for name in filters if name in values)]
     if sort is not None:

@@ -146,7 +146,9 @@ def _q_value(parameters: str) -> float:
 def problem_response(problem: Problem, request: Request) -> Response:
     """Render a problem for this request, in its language."""
     language = preferred_language(request.headers.get("accept-language"))
+    state = request.scope.get("state", {})
     body: dict[str, Any] = {  # Any: JSON
+        **state.get("problem_members", {}),
         **problem.extensions,
         "type": _TYPE_PREFIX + problem.code,
         "title": problem.title.in_language(language),
@@ -157,7 +159,7 @@ def problem_response(problem: Problem, request: Request) -> Response:
     }
     if problem.detail is not None:
         body["detail"] = problem.detail.in_language(language)
-    if case := request.scope.get("state", {}).get("case"):
+    if case := state.get("case"):
         body["case"] = case
     if problem.errors:
         body["errors"] = [

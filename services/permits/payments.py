@@ -19,7 +19,7 @@ from services.kit.etag import json_response
 from services.kit.inputs import parse_json, read_json_bytes
 from services.kit.problem import FieldError, Problem, Text, conflict, not_found, unprocessable
 from services.permits.bank_signature import HEADER, is_genuine
-from services.permits.case import expires_at
+from services.permits.case import Order, expires_at
 from services.permits.machine import EventKind, State
 from services.permits.office import Office
 from services.permits.store import Opened, is_billing_code, open_case, record
@@ -66,10 +66,8 @@ class Payments:
         wanted = parse_json(await self._signed_body(request), Inquiry)
 
         def read(session: Session) -> dict[str, Any]:
-            opened = _find(session, wanted.billing_code)
-            case, order = opened.case, opened.case.order
-            if order is None:
-                raise _unknown_code()
+            opened, order = _find(session, wanted.billing_code)
+            case = opened.case
             payable = case.state is State.MENUNGGU_BAYAR
             until = expires_at(case, self._office.catalogue.deadlines) if payable else None
             return {
@@ -104,7 +102,7 @@ class Payments:
 
 
 def _settle(session: Session, notice: PaymentNotice, now: datetime) -> str:
-    opened = _find(session, notice.billing_code, to_change=True)
+    opened, order = _find(session, notice.billing_code, to_change=True)
     told = session.get(Payment, notice.payment_id)
     if told is not None:
         if (told.application_id, told.amount) != (opened.row.id, notice.amount):
@@ -114,7 +112,7 @@ def _settle(session: Session, notice: PaymentNotice, now: datetime) -> str:
                 "This payment was told before with other content.",
             )
         return told.outcome
-    outcome = _record(session, opened, notice, now)
+    outcome = _record(session, opened, order, notice, now)
     session.add(
         Payment(
             payment_id=notice.payment_id,
@@ -128,10 +126,9 @@ def _settle(session: Session, notice: PaymentNotice, now: datetime) -> str:
     return outcome
 
 
-def _record(session: Session, opened: Opened, notice: PaymentNotice, now: datetime) -> str:
+def _record(session: Session, opened: Opened, order: Order, notice: PaymentNotice, now: datetime) -> str:
     detail = {"payment_id": notice.payment_id, "amount": notice.amount}
-    order = opened.case.order
-    if opened.case.state is not State.MENUNGGU_BAYAR or order is None:
+    if opened.case.state is not State.MENUNGGU_BAYAR:
         record(session, opened, EventKind.PAYMENT_SURPLUS, at=now, actor=_BANK, detail=detail)
         return SURPLUS
     paid = record(session, opened, EventKind.PAID, at=now, actor=_BANK, detail=detail)
@@ -141,15 +138,12 @@ def _record(session: Session, opened: Opened, notice: PaymentNotice, now: dateti
     return ACCEPTED
 
 
-def _find(session: Session, billing_code: str, *, to_change: bool = False) -> Opened:
+def _find(session: Session, billing_code: str, *, to_change: bool = False) -> tuple[Opened, Order]:
     if not is_billing_code(billing_code):
         text = Text("Kode bayar harus 15 angka; periksa kembali.", "A billing code has 15 digits; check them.")
         raise unprocessable(FieldError("billing_code", text))
     found = session.scalar(select(Application.id).where(Application.billing_code == billing_code))
-    if found is None:
-        raise _unknown_code()
-    return open_case(session, found, to_change=to_change)
-
-
-def _unknown_code() -> Problem:
-    return not_found("Kode bayar tidak dikenal.", "There is no such billing code.")
+    opened = open_case(session, found, to_change=to_change) if found else None
+    if opened is None or opened.case.order is None:
+        raise not_found("Kode bayar tidak dikenal.", "There is no such billing code.")
+    return opened, opened.case.order

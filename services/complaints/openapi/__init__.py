@@ -2,7 +2,8 @@
 
 from services.complaints.catalogue import Catalogue, load_catalogue
 from services.complaints.openapi import desk_paths, own_paths, public_paths
-from services.complaints.openapi.schemas import schemas
+from services.complaints.openapi.sent import sent_schemas
+from services.complaints.openapi.shown import shown_schemas
 from services.kit.openapi import Json
 from services.kit.openapi import document as assemble
 
@@ -17,5 +18,5 @@ def document(catalogue: Catalogue | None = None) -> Json:
             "Rules marked `verified: false` are example data."
         ),
         paths={**own_paths.paths(), **public_paths.paths(known), **desk_paths.paths(known)},
-        schemas=schemas(known),
+        schemas={**sent_schemas(known), **shown_schemas()},
     )

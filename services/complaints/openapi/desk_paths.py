@@ -16,7 +16,7 @@ from services.complaints.openapi.parameters import (
     agency,
     category,
 )
-from services.complaints.openapi.schemas import TICKET_NUMBER
+from services.complaints.openapi.parts import TICKET_NUMBER
 from services.kit.openapi import (
     IDEMPOTENCY_KEY,
     SIGNED_IN,
@@ -30,7 +30,9 @@ from services.kit.openapi import (
     ref,
 )
 
-_IF_MATCH = parameter("If-Match", "header", {"type": "string"}, "`ETag` of the report as you saw it", required=True)
+_IF_MATCH = parameter(
+    "If-Match", "header", {"type": "string", "minLength": 1}, "`ETag` of the report as you saw it", required=True
+)
 _REPORT = json_answer("The report", ref("OfficerReport"), OFFICER_REPORT, {"ETag": {"schema": {"type": "string"}}})
 
 

@@ -1,13 +1,14 @@
 """Parameters, bodies and answers that several paths share."""
 
 from services.complaints.catalogue import Catalogue
-from services.complaints.openapi.schemas import DISTRICTS, SECRET, STATES, TICKET_NUMBER
+from services.complaints.openapi.parts import DISTRICTS, STATES, TICKET_NUMBER
 from services.complaints.service import SECRET_HEADER
 from services.kit.openapi import Json, parameter
 
 TICKET = parameter("ticket", "path", TICKET_NUMBER)
 NUMBER = parameter("number", "path", {"type": "integer", "minimum": 1, "maximum": 12})
-TICKET_SECRET = parameter(SECRET_HEADER, "header", SECRET, "The ticket's secret, instead of a sign-in")
+# Without a pattern: case and dashes do not matter, and whoever is signed in may send a wrong one.
+TICKET_SECRET = parameter(SECRET_HEADER, "header", {"type": "string"}, "The ticket's secret, instead of a sign-in")
 SINCE = parameter("since", "query", {"type": "string", "format": "date-time"}, "From this instant on")
 
 NOT_MODIFIED: Json = {"304": {"description": "Not modified"}}
@@ -41,9 +42,9 @@ DISTRICT = _several("district", DISTRICTS)
 
 def category(catalogue: Catalogue) -> Json:
     """Describe the filter by category."""
-    return parameter("category", "query", {"type": "string", "enum": list(catalogue.categories)})
+    return _several("category", list(catalogue.categories))
 
 
 def agency(catalogue: Catalogue) -> Json:
     """Describe the filter by agency."""
-    return parameter("agency", "query", {"type": "string", "enum": list(catalogue.agencies)})
+    return _several("agency", list(catalogue.agencies))

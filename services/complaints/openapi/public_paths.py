@@ -14,7 +14,7 @@ from services.complaints.openapi.parameters import (
     agency,
     category,
 )
-from services.kit.openapi import SIGNED_IN, Json, json_answer, operation, paging, problems, ref
+from services.kit.openapi import SIGNED_IN, Json, json_answer, operation, paging, parameter, problems, ref
 
 _TAGS = ("public",)
 _NOBODY: list[Json] = [{}]
@@ -24,7 +24,8 @@ def paths(catalogue: Catalogue) -> Json:
     """Return the public paths."""
     filters = [STATE, DISTRICT, category(catalogue), agency(catalogue)]
     listing = [*paging(["received"], "-received"), *filters]
-    categories = [*paging(["code"], "code"), agency(catalogue)]
+    one_agency = parameter("agency", "query", {"type": "string", "enum": list(catalogue.agencies)})
+    categories = [*paging(["code"], "code"), one_agency]
     lists = {
         "/public": ("listPublicReports", "See what was reported", "PublicPage", page(PUBLIC_REPORT), listing),
         "/public/map": ("mapPublicReports", "See it as GeoJSON", "PublicMap", MAP, listing),

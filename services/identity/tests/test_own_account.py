@@ -63,7 +63,7 @@ async def test_the_inbox_tells_what_is_new_in_the_readers_language(city: City) -
 
 async def test_the_export_is_everything_unmasked_and_asks_for_the_password(city: City) -> None:
     phone = await city.matched()
-    assert (await phone.post("/me/export", {"password": "salah-salah"})).status_code == 422
+    assert (await phone.post("/me/export", {"password": "salah-salah"})).status_code == 403
     answer = await phone.post("/me/export", {"password": PASSWORD})
     shown = answer.json()
     values = {each["kind"]: each["value"] for each in shown["account"]["identifiers"]}
@@ -77,7 +77,7 @@ async def test_the_export_is_everything_unmasked_and_asks_for_the_password(city:
 async def test_closing_signs_out_everywhere_erases_the_person_and_frees_the_identifiers(city: City) -> None:
     phone = await city.matched()
     there = await city.login(BUDI["nik"])
-    assert (await phone.post("/me/closing", {"password": "salah-salah"})).status_code == 422
+    assert (await phone.post("/me/closing", {"password": "salah-salah"})).status_code == 403
     assert (await phone.post("/me/closing", {"password": PASSWORD})).status_code == 204
     for each in (phone, there):
         assert problem_code(await each.get("/me")) == "session-over"

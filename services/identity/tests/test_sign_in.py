@@ -73,10 +73,12 @@ async def test_the_same_idempotency_key_opens_one_account(city: City) -> None:
         ({"password": "aaaaaaaaaa"}, "password"),
         ({"name": "Budi\nSantoso"}, "name"),
         ({"name": "  "}, "name"),
+        ({"name": "\u202eBudi"}, "name"),
+        ({"email": None}, "email"),
         ({"nick": "x"}, "nick"),
     ],
 )
-async def test_what_is_wrong_with_a_registration_is_named(city: City, change: dict[str, str], field: str) -> None:
+async def test_what_is_wrong_with_a_registration_is_named(city: City, change: dict[str, object], field: str) -> None:
     answer = await city.client.post("/register", json={**BUDI, "password": PASSWORD, **change})
     assert problem_code(answer) == "invalid-fields"
     assert [error["field"] for error in answer.json()["errors"]] == [field]

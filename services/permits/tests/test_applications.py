@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.kit.database import Database, open_engine
@@ -10,6 +11,7 @@ from services.kit.testing import problem_code
 from services.permits.applications import MAX_EVENTS
 from services.permits.machine import EventKind
 from services.permits.store import open_case, record
+from services.permits.tables import Application
 from services.permits.tests.conftest import PDF, PNG, REKLAME, City
 
 
@@ -237,3 +239,50 @@ async def test_no_application_can_be_changed_without_end(city: City) -> None:
     path, change = f"/applications/{application_id}", {"details": {"area_m2": 3}}
     assert (await city.citizen.call("PATCH", path, json=change)).status_code == 200
     assert problem_code(await city.citizen.call("PATCH", path, json=change)) == "too-many-changes"
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "status"),
+    [(b"{}", "text/plain", 415), (b'{"a":1}', "application/json", 422), (b"{", "application/json", 400)],
+)
+async def test_an_act_that_needs_no_body_takes_no_other(
+    city: City, content: bytes, media_type: str, status: int
+) -> None:
+    path = f"/applications/{await city.citizen.complete()}/submit"
+    answer = await city.citizen.post(path, content=content, headers={"Content-Type": media_type})
+    assert answer.status_code == status
+
+
+async def test_an_application_that_never_was_does_not_exist(city: City) -> None:
+    assert (await city.citizen.get("/applications/IZN-AAAAA-AAAAA")).status_code == 404
+    assert (await city.officer().get("/desk/applications/IZN-AAAAA-AAAAA")).status_code == 404
+
+
+async def test_a_history_never_runs_backwards_when_the_clock_is_set_back(city: City) -> None:
+    path = f"/applications/{await city.citizen.draft()}"
+    city.issuer.now.advance(seconds=-3)
+    answer = await city.citizen.call("PATCH", path, json={"details": {"area_m2": 9}})
+    times = [step["at"] for step in answer.json()["history"]]
+    assert times == sorted(times)
+
+
+async def test_the_columns_beside_the_events_say_the_same(city: City) -> None:
+    await city.citizen.submitted()
+    await city.officer().post("/desk/next")
+    await city.neighbour.draft()
+    database = Database(open_engine(city.settings.database_url))
+
+    def compare(session: Session) -> int:
+        rows = session.scalars(select(Application)).all()
+        for row in rows:
+            case = open_case(session, row.id).case
+            assert (row.state, row.version, row.assignee) == (case.state, case.version, case.assignee)
+            assert (row.state_since, row.updated_at, row.submitted_at) == (
+                case.since,
+                case.updated_at,
+                case.submitted_at,
+            )
+        return len(rows)
+
+    assert await database.read(compare) == 2
+    await database.close()

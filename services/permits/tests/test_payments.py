@@ -1,7 +1,9 @@
 """Money: only the bank's signature is believed, each payment counts once, none is ever dropped."""
 
 import json
+import stat
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -177,3 +179,34 @@ async def test_the_test_bank_tells_later_what_the_office_could_not_hear(city: Ci
         assert await bank.tell(notice) == "accepted"
         assert bank.untold == {}
     assert await city.citizen.state(application_id) == "PENANDATANGANAN"
+
+
+async def test_the_test_bank_says_when_the_office_is_out_of_reach(city: City) -> None:
+    def away(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(502)
+
+    line = httpx.AsyncClient(transport=httpx.MockTransport(away), base_url="http://office.test")
+    async with client_of(make_bank(bank_of(city, line))) as bank:
+        answer = await bank.post("/pay", json={"billing_code": new_billing_code()})
+    assert (answer.status_code, answer.json()["code"]) == (503, "office-unreachable")
+
+
+async def test_the_test_bank_keeps_telling_what_was_refused(city: City) -> None:
+    notice = {"payment_id": "bayar-0001", "billing_code": "1", "amount": 1, "paid_at": city.issuer.now().isoformat()}
+    line = httpx.AsyncClient(transport=httpx.ASGITransport(city.app), base_url="http://office.test")
+    bank = bank_of(city, line)
+    bank.untold["bayar-0001"] = notice
+    assert await bank.tell(notice) is None
+    assert list(bank.untold) == ["bayar-0001"]
+    await line.aclose()
+
+
+def test_the_banks_secret_is_made_once_and_never_short(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    secret = open_secret(path)
+    assert open_secret(path) == secret
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+    path.write_text("pendek")
+    with pytest.raises(ValueError, match="too short"):
+        open_secret(path)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ from services.permits.tests.conftest import PDF, PROTOTYPE, REKLAME
 
 ROOT = Path(__file__).parents[3]
 WRITES, KILL_AFTER = 60, 30
+
+
+class RealNow(ManualNow):
+    """The real clock, which the processes go by too."""
+
+    def __call__(self) -> datetime:
+        return utc_now()
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ def stored(folder: Path) -> dict[str, str]:
 
 
 def test_every_confirmed_application_survives_kill_9_and_is_there_once(tmp_path: Path) -> None:
-    issuer = GatewayIssuer(ManualNow(utc_now()))
+    issuer = GatewayIssuer(RealNow())
     with issuer.serve() as jwks_url:
         with office(tmp_path, jwks_url) as service:
 
@@ -107,7 +115,7 @@ def test_every_confirmed_application_survives_kill_9_and_is_there_once(tmp_path:
 
 
 def test_a_payment_crosses_from_the_bank_to_the_office(tmp_path: Path) -> None:
-    issuer = GatewayIssuer(ManualNow(utc_now()))
+    issuer = GatewayIssuer(RealNow())
     with issuer.serve() as jwks_url, office(tmp_path, jwks_url) as service:
         client = httpx.Client(base_url=service.url, timeout=30)
 

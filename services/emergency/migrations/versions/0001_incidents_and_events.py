@@ -1,5 +1,7 @@
 """Incidents and their events, which nobody can change."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -54,8 +56,8 @@ def upgrade() -> None:
     _forbid_changes()
 
 
-def _as_reported() -> list[sa.Column[object]]:
-    columns: list[sa.Column[object]] = [
+def _as_reported() -> list[sa.Column[Any]]:  # Any: columns of every type
+    return [
         sa.Column("id", sa.String(32), nullable=False, unique=True),
         _text("reporter", 128, nullable=True, index=True),
         _text("assurance", 64, nullable=True),
@@ -75,15 +77,15 @@ def _as_reported() -> list[sa.Column[object]]:
         sa.Column("suspicion", sa.Integer, nullable=False),
         sa.Column("group_serial", sa.BigInteger, nullable=False, index=True),
     ]
-    return columns
 
 
-def _as_it_stands() -> list[sa.Column[object]]:
-    columns: list[sa.Column[object]] = [
+def _as_it_stands() -> list[sa.Column[Any]]:
+    return [
         _text("kind", 32, index=True),
         _text("state", 16, index=True),
         _flag("is_on_board"),
         _flag("is_corroborated"),
+        _flag("is_assessed"),
         sa.Column("priority", sa.Integer, nullable=False),
         sa.Column("board_order", sa.BigInteger, nullable=False),
         _instant("acknowledged_at", nullable=True),
@@ -91,7 +93,6 @@ def _as_it_stands() -> list[sa.Column[object]]:
         sa.Column("version", sa.Integer, nullable=False),
         _instant("updated_at", index=True),
     ]
-    return columns
 
 
 def _forbid_changes() -> None:
