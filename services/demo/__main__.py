@@ -28,7 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m services.demo", description="The whole city on one machine.")
     parser.add_argument("command", choices=("up", "down"), help="start it and stay, or end one that was left behind")
     if parser.parse_args().command == "down":
-        ended = end_left_behind(_ROOT / ".demo")
+        ended = end_left_behind(make_plan(_ROOT).directory)
         say(f"ended: {', '.join(ended)}" if ended else "no demo was running")
         return 0
     signal.signal(signal.SIGTERM, _interrupt)
@@ -45,7 +45,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def _up(plan: Plan) -> int:
     began = time.monotonic()
-    plan.directory.mkdir(exist_ok=True)
+    plan.directory.mkdir(parents=True, exist_ok=True)
     (plan.directory / "demo.json").unlink(missing_ok=True)
     admin_token = os.environ.get("GATEWAY_ADMIN_TOKEN") or secrets.token_urlsafe(24)
     plan = _with_settings(plan, {"GATEWAY_ADMIN_TOKEN": admin_token})
@@ -54,8 +54,8 @@ def _up(plan: Plan) -> int:
         _start_all(plan, processes)
         _write_facts(plan, admin_token)
         show(plan, time.monotonic() - began)
-        name = processes.wait()
-        say(f"\n{name} ended by itself; see {plan.directory / name}.log. Ending the others.")
+        processes.wait(say)
+        say(f"the gateway has ended; see {plan.directory / 'gateway.log'}. Ending the others.")
         return 1
     except KeyboardInterrupt:
         say("\nending everything …")

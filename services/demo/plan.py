@@ -56,9 +56,9 @@ class BadPort(Exception):
 
 
 def make_plan(root: Path, environment: Mapping[str, str] = os.environ) -> Plan:
-    """Read the ports from `environment` and lay everything out under `root`/.demo; raise BadPort."""
+    """Read the ports from `environment` and lay everything out under DEMO_DIRECTORY (`root`/.demo); raise BadPort."""
     ports = {name: _port(name, environment.get(name), default) for name, default in DEFAULT_PORTS.items()}
-    directory = root / ".demo"
+    directory = Path(environment.get("DEMO_DIRECTORY") or root / ".demo")
     public = f"http://127.0.0.1:{ports['GATEWAY_PORT']}"
     programs = [_service(name, ports[f"{name.upper()}_PORT"], directory, public) for name in SERVICES]
     config = root / "gateway.yaml"

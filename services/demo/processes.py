@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -67,13 +68,17 @@ class Processes:
             time.sleep(0.05)
         raise CannotStart(f"{program.name} was not ready within {_READY_SECONDS:.0f} s. {self._last_words(program)}")
 
-    def wait(self) -> str:
-        """Wait until a program ends by itself; return its name."""
-        while True:
-            for name, process in self._running.items():
-                if process.poll() is not None:
-                    return name
+    def wait(self, tell: Callable[[str], None]) -> None:
+        """Stay until the gateway ends by itself. A service that ends is told of, and the city goes on without it."""
+        ended: set[str] = set()
+        while "gateway" not in ended:
             time.sleep(0.2)
+            for program in self._plan.programs:
+                process = self._running[program.name]
+                if program.name not in ended and process.poll() is not None:
+                    ended.add(program.name)
+                    tell(f"{program.name} has ended (status {process.returncode}); the others go on. Start it again:")
+                    tell(f"  {shlex.join(program.command)}")
 
     def end(self) -> None:
         """End everything, the gateway first so that it drains while the services still answer."""
