@@ -7,7 +7,9 @@ each accepted registry and swapped whole.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,13 +18,15 @@ import httpx
 from gateway.clock import Clock, SystemClock
 from gateway.edge.asgi import AsgiEdge
 from gateway.edge.drain import Drain
-from gateway.edge.lane import Lane, Patience
+from gateway.edge.lane import Lane
+from gateway.edge.tls import PublicTls
 from gateway.identity.assertion import Minter
 from gateway.identity.issuers import TrustedIssuers
 from gateway.identity.revocation import Revocations
 from gateway.identity.signing import BadSigningKey
 from gateway.identity.verifier import Verifier
 from gateway.ops.admin import Controls, ops_application
+from gateway.ops.cache_admin import CacheControls
 from gateway.ops.catalogue import public_pages
 from gateway.ops.health import Component, Readiness
 from gateway.pipeline.admit import Room
@@ -33,11 +37,12 @@ from gateway.pipeline.observe import Observer
 from gateway.registry.accepted import NotRemembered, remember
 from gateway.registry.load import reload
 from gateway.registry.problems import ConfigError
-from gateway.registry.snapshot import Snapshot
+from gateway.registry.snapshot import ServerPolicy, Snapshot
 from gateway.rules.forwarding import trusted_networks
 from gateway.rules.heads import FieldKind, answer_field_kind
 from gateway.store.fallback import Limiter
-from gateway.store.open import open_store
+from gateway.store.open import open_bus, open_store
+from gateway.store.purge import TOPIC, Purge, decode_purge
 from gateway.store.responses import ResponseStore
 from gateway.telemetry.logs import AccessLog, Log
 from gateway.telemetry.metrics import Metrics
@@ -51,6 +56,15 @@ from gateway.wire.line_memory import LineKind
 from gateway.wire.recognise import ResponseRecogniser
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A registry that is ready to serve, beside the one that does."""
+
+    snapshot: Snapshot
+    minter: Minter
+    tls: PublicTls | None
+
+
 class Gateway:
     """One process's gateway. `start` before traffic, `aclose` after the last byte."""
 
@@ -62,14 +76,17 @@ class Gateway:
         *,
         clock: Clock | None = None,
         access_log: AccessLog | None = None,
+        generation: int = 1,
+        keeps_registry: bool = True,
     ) -> None:
+        """`keeps_registry`: what is accepted is kept on disk for a cold start; among workers their supervisor does."""
         self.clock = clock if clock is not None else SystemClock()
         self.log = log
         self.access_log = access_log if access_log is not None else AccessLog()
         self.metrics = Metrics()
         self.drain = Drain()
-        self._patience = Patience()
         self._config = config
+        self._keeps_registry = keeps_registry
         self._reloading = asyncio.Lock()
         self._last_refused: tuple[float, tuple[str, ...]] | None = None
         self._reloads_refused = 0
@@ -82,19 +99,25 @@ class Gateway:
         self._probe_client = HttpxClient()
         self._probes = Probes(self._probe_client, self.targets)
         self.store = open_store(snapshot.store, self.clock)
+        self.bus = open_bus(snapshot.store, self.clock)
+        self.bus.subscribe(TOPIC, self._purge_told)
+        self.bus.on_gap(self._purge_missed)
         self.responses = ResponseStore(snapshot.store.cache_max_bytes)
-        self.cache = Cache(self.responses, self.clock)
-        self.edition = self._first_edition(snapshot)
+        self.cache = Cache(self.responses, self.clock, is_revoked=self.revocations.is_revoked)
+        self.revocations.changed.subscribe(self.cache.citizens.sweep)
+        self.edition = self._first_edition(snapshot, generation)
         self.pipeline = Pipeline(self._parts(), lambda: self.edition)
         self.readiness = Readiness(lambda: self.drain.draining)
         self._observe_itself()
-        self.lane = Lane(self.pipeline, self.clock, self.drain, self.log, lambda: self._patience)
+        self.lane = Lane(self.pipeline, self.clock, self.drain, self.log, snapshot.server.limits)
+        self.tls = _public_tls(snapshot.server)
         self.asgi = AsgiEdge(self.pipeline, self.clock, self.drain)
         self.ops = ops_application(self.readiness, self.metrics, self._controls())
 
     async def start(self) -> None:
         """Begin everything that runs in the background, and wait a moment for the issuers' keys."""
         self.access_log.start()
+        await self.bus.start()
         self._apply(self.edition.snapshot)
         await self._adopt(self.edition.snapshot)
         await self._remember(self.edition.snapshot)
@@ -107,6 +130,7 @@ class Gateway:
         await self._client.aclose()
         await self._probe_client.aclose()
         await self._http.aclose()
+        await self.bus.aclose()
         await self.store.aclose()
         await self.access_log.aclose()
 
@@ -114,22 +138,35 @@ class Gateway:
         """Build the next registry aside and swap it in; return the errors it was refused for, none when it serves."""
         async with self._reloading:
             try:
-                snapshot = await asyncio.to_thread(reload, self._config)
-                minter = self._minter(snapshot)
-            except (ConfigError, BadSigningKey) as error:
+                prepared = await self.prepare(partial(reload, self._config))
+            except (ConfigError, BadSigningKey, OSError) as error:
                 return self._refuse(error)
-            await self._adopt(snapshot)
-            generation = self.edition.generation + 1
-            trusted = trusted_networks(snapshot.server.trusted_proxies)
-            self.edition = Edition(snapshot, self.verifier, minter, trusted, generation)
-            self._apply(snapshot)
-            self.lane.blocks.clear()
-            self._last_refused = None
-            await self._remember(snapshot)
-            self.log.info("registry accepted", **self._registry_view())
+            await self.commit(prepared, self.edition.generation + 1)
             return ()
 
-    def _refuse(self, error: ConfigError | BadSigningKey) -> tuple[str, ...]:
+    async def prepare(self, build: Callable[[], Snapshot]) -> Prepared:
+        """Build the next registry aside, in a thread; nothing changes yet.
+
+        Raises ConfigError, BadSigningKey, or OSError for a certificate.
+        """
+        snapshot = await asyncio.to_thread(build)
+        return Prepared(snapshot, self._minter(snapshot), _public_tls(snapshot.server))
+
+    async def commit(self, prepared: Prepared, generation: int) -> None:
+        """Swap in what was prepared."""
+        snapshot = prepared.snapshot
+        await self._adopt(snapshot)
+        trusted = trusted_networks(snapshot.server.trusted_proxies)
+        self.edition = Edition(snapshot, self.verifier, prepared.minter, trusted, generation)
+        self._apply(snapshot)
+        self.lane.adopt(snapshot.server.limits)
+        if self.tls is not None and prepared.tls is not None:
+            self.tls.succeed(prepared.tls)
+        self._last_refused = None
+        await self._remember(snapshot)
+        self.log.info("registry accepted", **self._registry_view())
+
+    def _refuse(self, error: ConfigError | BadSigningKey | OSError) -> tuple[str, ...]:
         problems = tuple(map(str, error.problems)) if isinstance(error, ConfigError) else (str(error),)
         self._last_refused = (self.clock.wall(), problems)
         self._reloads_refused += 1
@@ -138,19 +175,21 @@ class Gateway:
 
     async def _remember(self, snapshot: Snapshot) -> None:
         """Keep what was accepted for the next cold start; a full disk must not stop the city, but is told."""
+        if not self._keeps_registry:
+            return
         try:
             await asyncio.to_thread(remember, snapshot)
         except NotRemembered as error:
             self.log.warning("the accepted registry could not be kept for a cold start", reason=str(error))
 
-    def _first_edition(self, snapshot: Snapshot) -> Edition:
+    def _first_edition(self, snapshot: Snapshot, generation: int) -> Edition:
         minter = Minter(snapshot.assertion, self.clock)
         for warning in (*snapshot.warnings, *minter.warnings):
             self.log.warning("registry", warning=warning)
         own = snapshot.assertion.issuer
         self.verifier = Verifier((), {}, self.revocations, self.clock, own_issuer=own)
         trusted = trusted_networks(snapshot.server.trusted_proxies)
-        return Edition(snapshot, self.verifier, minter, trusted, generation=1)
+        return Edition(snapshot, self.verifier, minter, trusted, generation)
 
     def _minter(self, snapshot: Snapshot) -> Minter:
         """Return the minter of the next edition; an unchanged policy keeps its keys and what it has minted."""
@@ -187,12 +226,23 @@ class Gateway:
         return Controls(
             reload=self.reload,
             registry=self._registry_view,
-            purge=self._purge,
+            cache=CacheControls(lambda: self.edition.snapshot, self.responses, self._purge, self.clock),
             token=lambda: self.edition.snapshot.server.admin_token,
         )
 
-    def _purge(self, service: str | None) -> int:
-        return self.responses.forget(lambda key: service is None or key.service == service)
+    def _purge(self, purge: Purge) -> int:
+        """Purge here and tell all other processes."""
+        count = self.cache.purge(purge)
+        self.bus.publish(TOPIC, purge.encode())
+        return count
+
+    def _purge_told(self, message: bytes) -> None:
+        """Purge what another process was told to, or this one again: twice is once."""
+        self.cache.purge(decode_purge(message))
+
+    def _purge_missed(self) -> None:
+        """Ask about everything before it is used again: nobody knows which purges were lost on the way."""
+        self.cache.purge(Purge(soft=True))
 
     def _registry_view(self) -> dict[str, object]:
         snapshot = self.edition.snapshot
@@ -229,7 +279,7 @@ class Gateway:
         metrics.counter("gateway_tokens_evicted", "Verified tokens that made room.", lambda: self.verifier.evicted)
         metrics.counter("gateway_revocations_dropped", "Revocations that made room.", lambda: self.revocations.dropped)
         metrics.gauge("gateway_revocations", "Revocations in force.", lambda: len(self.revocations))
-        metrics.gauge("gateway_connections", "Clients connected.", lambda: self.lane.connections)
+        metrics.gauge("gateway_connections", "Clients connected.", lambda: len(self.lane.connections))
         metrics.counter("gateway_connections_refused", "Clients over a limit.", lambda: self.lane.refused)
         metrics.gauge("gateway_blocks_remembered", "Header blocks recognised.", lambda: self.lane.blocks.size)
         metrics.counter("gateway_blocks_evicted", "Header blocks that made room.", lambda: self.lane.blocks.evicted)
@@ -272,6 +322,12 @@ class Gateway:
         for one in self.targets.all_health():
             down = [f"{target.url}: {target.reason}" for target in one.targets if not target.up]
             yield Component(one.service, one.status, "; ".join(down), one.since)
+
+
+def _public_tls(server: ServerPolicy) -> PublicTls | None:
+    if server.tls_certificate is None or server.tls_key is None:
+        return None
+    return PublicTls(server.tls_certificate, server.tls_key)
 
 
 def _answer_line(name: bytes) -> LineKind:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 
 from gateway.identity.signing import complete, make_pairwise_secret, make_signing_key
+from gateway.ops.cache_commands import cache as cache_commands
 from gateway.registry.documentation import documentation
 from gateway.registry.explain import Explained, explain
 from gateway.registry.json_schema import MODELS, FileKind, json_schema
@@ -36,6 +37,16 @@ _config = click.option(
 )
 
 
+def _count_workers(_context: click.Context, _parameter: click.Parameter, value: str) -> int:
+    if value == "auto":
+        from gateway.workers import usable_cpus  # which brings the whole gateway along
+
+        return usable_cpus()
+    if value.isascii() and value.isdigit() and 1 <= int(value) <= 256:
+        return int(value)
+    raise click.BadParameter(f"{value} is no number from 1 to 256, nor `auto`")
+
+
 def _version() -> str:
     try:
         return version("tangerang-gateway")
@@ -53,6 +64,9 @@ def main() -> None:
     gateway explain GET /v1/permits/types  what applies to this request, and who says so?
     gateway run                            serve
     """
+
+
+main.add_command(cache_commands)
 
 
 @main.command(epilog=_EPILOG)
@@ -203,12 +217,16 @@ def docs(config: Path, out: Path) -> None:
 @click.option(
     "--ops-port", type=click.IntRange(0, 65_535), help="Port of health and metrics, in place of `server.ops`."
 )
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that serve.")
+@click.option(
+    "--workers", default="1", show_default=True, callback=_count_workers, metavar="N|auto",
+    help="Processes that serve; `auto`: one a processor.",
+)  # fmt: skip
 @click.option(
     "--strict", is_flag=True, help="Refuse to start for any error, also where the last accepted file could serve."
 )
 def run(config: Path, host: str | None, port: int | None, ops_port: int | None, workers: int, strict: bool) -> None:
-    """Serve. SIGHUP loads the configuration anew (a bad one is refused and the old serves on), SIGTERM drains.
+    """Serve. SIGHUP loads the configuration anew (a bad one is refused and the old serves on), SIGTERM drains, SIGUSR2
+    replaces workers one by one.
 
     An error in one service's file leaves that service with its last accepted version, or without one; all others serve.
     More than one worker needs a store they share, such as redis://.
@@ -257,12 +275,8 @@ def _report(
         report |= {"services": len(snapshot.services), "routes": len(snapshot.routes), "digest": snapshot.digest}
     report["problems"] = [
         {
-            "file": problem.origin.file,
-            "line": problem.origin.line,
-            "column": problem.origin.column,
-            "value": problem.value,
-            "reason": problem.reason,
-            "remedy": problem.remedy,
+            **{name: getattr(problem.origin, name) for name in ("file", "line", "column")},
+            **{name: getattr(problem, name) for name in ("value", "reason", "remedy")},
         }
         for problem in problems
     ]

@@ -1,7 +1,7 @@
 """Everything that can go wrong for a caller, as one tree; a leaf is a cause.
 
     GatewayError
-    ├ RequestFault        the client's: MalformedRequest, RouteNotFound, MethodNotAllowed, BodyTooLarge
+    ├ RequestFault        the client's: MalformedRequest, Misdirected, RouteNotFound, MethodNotAllowed, BodyTooLarge
     ├ IdentityFault       NotAuthenticated, TokenInvalid, TokenExpired, NotPermitted, KeysUnavailable (ours, 503)
     ├ QuotaExceeded       429 with Retry-After
     ├ UpstreamFault       the agency's: NoTarget, Unreachable, Saturated, TimedOut, BrokeProtocol, ReusedConnectionLost
@@ -54,6 +54,13 @@ class MalformedRequest(RequestFault):
 class RouteNotFound(RequestFault):
     status = 404
     code = "route-not-found"
+
+
+class Misdirected(RequestFault):
+    """The request names a host that is not ours (RFC 9110 section 15.5.20)."""
+
+    status = 421
+    code = "misdirected"
 
 
 class MethodNotAllowed(RequestFault):

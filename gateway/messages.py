@@ -67,6 +67,18 @@ CATALOGUE: Final[dict[str, Message]] = {
             "There is no service at this address. Your data has not changed. The list of services is at /v1/services.",
         ),
     ),
+    "misdirected": Message(
+        Text(
+            "Alamat bukan milik kota",
+            "Permintaan ini ditujukan ke nama yang bukan milik layanan ini, sehingga tidak diteruskan. "
+            "Data Anda tidak berubah. Periksa alamat yang dibuka aplikasi.",
+        ),
+        Text(
+            "Not this city's address",
+            "The request names a host that is not ours, so it was not passed on. Your data has not changed. "
+            "Check the address the app opens.",
+        ),
+    ),
     "method-not-allowed": Message(
         Text(
             "Cara akses tidak tersedia",

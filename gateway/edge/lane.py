@@ -2,86 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable
+from enum import Enum, auto
+from typing import Any, Final
 
 from gateway.clock import Clock
 from gateway.edge.drain import Drain
 from gateway.edge.known import Blocks
 from gateway.edge.outgoing import Dates
 from gateway.pipeline.handler import Pipeline
+from gateway.registry.snapshot import ClientLimits
 from gateway.telemetry.logs import Log
 from gateway.telemetry.traces import RequestIds
 from gateway.upstream.wheel import Wheel
+from gateway.wire.grammar import HeadLimits
+
+# Connections beyond the limits are still asked what they want, for one of them may be calling 112; so many at once.
+CROWD: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long, in seconds, and how much a stranger may take. All are measured by progress, never by size."""
+class Admission(Enum):
+    """How a new connection is received."""
 
-    idle_seconds: float = 75.0  # between requests; phones' carriers drop an idle connection after 60 s
-    head_seconds: float = 10.0  # from a head's first byte to its last
-    body_seconds: float = 30.0  # without a byte of a body that was asked for
-    write_seconds: float = 60.0  # without the client taking a byte of its answer
-    linger_seconds: float = 2.0  # for the rest of a refused request
-    tunnel_seconds: float = 300.0  # without a byte either way
-    max_requests: int = 10_000  # on one connection
-    max_connections: int = 15_000
-    max_connections_per_address: int = 5_000  # many citizens share a carrier's address
+    WELCOME = auto()
+    CROWDED = auto()  # there are too many: one request, which is refused unless its route is of class emergency
+    TURNED_AWAY = auto()  # there are far too many: refused unread
 
 
 class Lane:
     """One process's direct lane."""
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        clock: Clock,
-        drain: Drain,
-        log: Log,
-        patience: Callable[[], Patience],
-    ) -> None:
-        """`patience` is asked at each use, so that a reload changes it."""
+    def __init__(self, pipeline: Pipeline, clock: Clock, drain: Drain, log: Log, limits: ClientLimits) -> None:
         self.pipeline = pipeline
         self.clock = clock
         self.drain = drain
         self.log = log
         self.wheel = Wheel(clock)
-        self.blocks = Blocks()
         self.ids = RequestIds()
         self.dates = Dates()
+        self.limits = limits
+        self.head_limits = _head_limits(limits)
+        self.blocks = Blocks(self.head_limits)
+        self.connections: set[Any] = set()  # also what the server waits for when it shuts down
         self.refused = 0
-        self._patience = patience
-        self._connections: set[Any] = set()
         self._by_address: dict[Hashable, int] = {}
 
-    @property
-    def timeouts(self) -> Patience:
-        return self._patience()
+    def adopt(self, limits: ClientLimits) -> None:
+        """Go on by the limits of a new registry; blocks recognised under the old one are forgotten."""
+        self.limits = limits
+        head_limits = _head_limits(limits)
+        if head_limits == self.head_limits:
+            self.blocks.clear()
+        else:
+            self.head_limits = head_limits
+            self.blocks = Blocks(head_limits)
 
-    @property
-    def connections(self) -> int:
-        return len(self._connections)
-
-    def enter(self, connection: object, address: str) -> bool:
-        """Take a new connection in; False when there are too many, in all or from its address."""
-        limits = self._patience()
-        here = self._by_address.get(address, 0)
-        if len(self._connections) >= limits.max_connections or here >= limits.max_connections_per_address:
-            self.refused += 1
-            return False
-        self._connections.add(connection)
-        self._by_address[address] = here + 1
-        return True
+    def enter(self, connection: object, address: str) -> Admission:
+        """Take a new connection in, and say how it is to be received."""
+        limits = self.limits
+        here = self._by_address.get(address, 0) + 1
+        self._by_address[address] = here
+        self.connections.add(connection)
+        excess = max(len(self.connections) - limits.max_connections, here - limits.max_connections_per_address)
+        if excess <= 0:
+            return Admission.WELCOME
+        self.refused += 1
+        return Admission.CROWDED if excess <= CROWD else Admission.TURNED_AWAY
 
     def leave(self, connection: object, address: str) -> None:
-        """Let a connection go; one that was not taken in changes nothing."""
-        if connection not in self._connections:
-            return
-        self._connections.discard(connection)
+        """Let a connection go."""
+        self.connections.discard(connection)
         left = self._by_address[address] - 1
         if left:
             self._by_address[address] = left
         else:
             del self._by_address[address]
+
+    def cut(self) -> None:
+        """End every connection, whatever is under way on it."""
+        for connection in tuple(self.connections):
+            connection.cut()
+
+
+def _head_limits(limits: ClientLimits) -> HeadLimits:
+    return HeadLimits(
+        max_head_bytes=limits.max_head_bytes,
+        max_field_count=limits.max_field_count,
+        max_target_bytes=limits.max_target_bytes,
+    )

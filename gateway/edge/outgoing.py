@@ -8,11 +8,13 @@ from typing import Final, NamedTuple
 
 from gateway.fields import Fields
 from gateway.pipeline.call import Reply
+from gateway.rules.heads import answer_fields
 from gateway.wire.request import HTTP_11
 
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
 }
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODILESS: Final = frozenset((204, 304))
 
 
@@ -52,7 +54,7 @@ def frame(reply: Reply, *, method: bytes, version: int, close: bool, date: bytes
     until_close = length is None and not bodiless and not chunked
     passed = reply.passed.wire
     parts = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, passed]
-    dated = passed[:5].lower() == b"date:" or b"\r\ndate:" in passed or b"\r\nDate:" in passed
+    dated = _has_date(passed)
     for field in reply.fields:
         name = field[0]
         if name != b"content-length" or bodiless:
@@ -73,15 +75,21 @@ def frame(reply: Reply, *, method: bytes, version: int, close: bool, date: bytes
     return Framed(b"".join(parts), chunked, until_close, bodiless)
 
 
+def _has_date(passed: bytes) -> bool:
+    if b"\r\nDate:" in passed or b"\r\ndate:" in passed:
+        return True  # nearly always
+    lowered = passed.lower()
+    return lowered.startswith(b"date:") or b"\r\ndate:" in lowered
+
+
 def interim_head(status: int, fields: Fields) -> bytes:
-    """Write an interim answer (RFC 9110 section 15.2)."""
-    lines = [b"%b: %b\r\n" % field for field in fields]
+    """Write an interim answer (RFC 9110 section 15.2); it has no body, and so no length (section 8.6)."""
+    lines = [b"%b: %b\r\n" % field for field in answer_fields(fields) if field[0] != b"content-length"]
     return b"".join((_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, *lines, b"\r\n"))
 
 
-def switching_head(reply: Reply) -> bytes:
-    """Write the head of a 101: the agency's fields and the protocol it agreed to (RFC 9110 section 7.8)."""
-    upgrade = next((value for name, value in reply.fields if name == b"upgrade"), b"websocket")
-    lines = [b"%b: %b\r\n" % field for field in reply.fields if field[0] != b"upgrade"]
-    tail = b"upgrade: %b\r\nconnection: Upgrade\r\n\r\n" % upgrade
+def switching_head(reply: Reply, protocol: bytes) -> bytes:
+    """Write the head of a 101: the agency's fields, and the protocol it was asked for (RFC 9110 section 7.8)."""
+    lines = [b"%b: %b\r\n" % field for field in reply.fields]
+    tail = b"upgrade: %b\r\nconnection: Upgrade\r\n\r\n" % protocol
     return b"".join((_STATUS_LINES[101], reply.passed.wire, *lines, tail))

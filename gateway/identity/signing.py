@@ -82,5 +82,15 @@ def complete(policy: AssertionPolicy) -> tuple[AssertionPolicy, tuple[str, ...]]
     return policy, tuple(warnings)
 
 
+def complete_with(policy: AssertionPolicy, made: AssertionPolicy) -> AssertionPolicy:
+    """Return `policy` with what it lacks taken from `made`, which an earlier `complete` of this run returned.
+
+    So a reload, and every worker, goes on with the same keys and the same pseudonyms.
+    """
+    return replace(
+        policy, keys=policy.keys or made.keys, pairwise_secret=policy.pairwise_secret or made.pairwise_secret
+    )
+
+
 def _base64url(coordinate: int) -> str:
     return urlsafe_b64encode(coordinate.to_bytes(32, "big")).rstrip(b"=").decode()

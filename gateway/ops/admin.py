@@ -14,8 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.ops.cache_admin import CacheControls, cache_endpoints
 from gateway.ops.health import Readiness
 from gateway.telemetry.metrics import Metrics
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Controls:
 
     reload: Callable[[], Awaitable[tuple[str, ...]]]
     registry: Callable[[], dict[str, object]]
-    purge: Callable[[str | None], int]
+    cache: CacheControls
     token: Callable[[], str | None]
 
 
@@ -48,28 +51,31 @@ def ops_application(readiness: Readiness, metrics: Metrics, controls: Controls) 
     async def registry(_: Request) -> Response:
         return JSONResponse(controls.registry())
 
-    async def purge(request: Request) -> Response:
-        return JSONResponse({"purged": controls.purge(request.query_params.get("service"))})
-
-    def guarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        async def checked(request: Request) -> Response:
-            token = controls.token()
-            given = request.headers.get("authorization", "").removeprefix("Bearer ")
-            if token is None:
-                return JSONResponse({"error": "set server.admin_token in gateway.yaml to use /admin"}, 404)
-            if not hmac.compare_digest(given.encode(), token.encode()):
-                return JSONResponse({"error": "Authorization: Bearer <server.admin_token> is needed"}, 401)
-            return await endpoint(request)
-
-        return checked
-
     return Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", exposition),
-            Route("/admin/registry", guarded(registry)),
-            Route("/admin/reload", guarded(reload), methods=["POST"]),
-            Route("/admin/cache/purge", guarded(purge), methods=["POST"]),
+            Route("/admin/registry", guarded(controls.token, registry)),
+            Route("/admin/reload", guarded(controls.token, reload), methods=["POST"]),
+            *(
+                Route(path, guarded(controls.token, endpoint), methods=[method])
+                for path, endpoint, method in cache_endpoints(controls.cache)
+            ),
         ]
     )
+
+
+def guarded(token: Callable[[], str | None], endpoint: Endpoint) -> Endpoint:
+    """Return `endpoint` behind the operators' token; without a configured one it does not exist."""
+
+    async def checked(request: Request) -> Response:
+        wanted = token()
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if wanted is None:
+            return JSONResponse({"error": "set server.admin_token in gateway.yaml to use /admin"}, 404)
+        if not hmac.compare_digest(given.encode(), wanted.encode()):
+            return JSONResponse({"error": "Authorization: Bearer <server.admin_token> is needed"}, 401)
+        return await endpoint(request)
+
+    return checked

@@ -98,7 +98,9 @@ class Aggregate:
         caller = "" if identity is None else f"{identity.issuer}|{identity.subject}|{identity.session}"
         service = _service_of(edition, part)
         agency = None if service is None else service.agency
-        asked = replace(call, method=b"GET", path=part.path, query=part.query, head=head, body=None)
+        # What a part's agency says before its answer is no word to whoever asked for all of them.
+        plain = replace(call, body=None, interim=None, upgrade=None, waits_for_continue=False)
+        asked = replace(plain, method=b"GET", path=part.path, query=part.query, head=head)
         try:
             async with asyncio.timeout(part.timeout_seconds):
                 good = await self._fetch(edition, asked)

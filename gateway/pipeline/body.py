@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gateway.errors import BodyTooLarge
-from gateway.upstream.ports import RequestBody
+from gateway.fields import Fields
+from gateway.upstream.ports import RequestBody, Trailed
 
 
 class BoundedBody:
@@ -18,6 +19,10 @@ class BoundedBody:
             raise BodyTooLarge(f"{self.length} bytes declared, {max_bytes} allowed")
         self._body = body
         self._left = max_bytes
+
+    @property
+    def trailers(self) -> Fields:
+        return self._body.trailers if isinstance(self._body, Trailed) else ()
 
     async def read(self) -> bytes:
         piece = await self._body.read()

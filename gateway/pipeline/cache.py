@@ -1,113 +1,112 @@
 """Stage 5: the driver of the HTTP cache. It decides nothing: `rules.caching` does, and this carries it out.
 
-Identical misses are collapsed: the first one asks the agency in a task of its own, so that it goes on when its client
-leaves; the others wait for it and look again. An answer that may not be shared lets them go at once.
+    serve ──► fresh (or stale enough) ──────────────────────────► answer at once; perhaps renew behind
+         └──► must ask ──► together: one flight asks for all who come meanwhile ──► each answers for itself
+                     └───► alone: what is for one person only, or has just turned out not to be shareable
+
+An answer that may be shared is recorded as it arrives and read by everybody who waits for it. An answer that may not
+be shared lets the others go at once, to ask for themselves. A failure is everybody's: a crowd asking again would not
+help the agency.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Any, assert_never
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Final, assert_never
 
 from gateway.clock import Clock
-from gateway.errors import GatewayError, NothingStored, UpstreamFault
+from gateway.errors import NothingStored, Overloaded
 from gateway.fields import Fields
+from gateway.pipeline import cache_replies as replies
+from gateway.pipeline.ask import Asker, Lookup
 from gateway.pipeline.call import Reply
+from gateway.pipeline.changes import Marks
+from gateway.pipeline.citizens import Citizens
+from gateway.pipeline.flight import Arriving, Failed, Flight, Landing
+from gateway.pipeline.landings import Next, to_asker, to_rider
 from gateway.pipeline.observe import Observation
-from gateway.pipeline.relay import read_up_to
-from gateway.rules.caching.decide import lookup, on_error, on_head
-from gateway.rules.caching.invalidation import invalidated_by
+from gateway.rules.access import Identity
+from gateway.rules.caching.decide import FAILURE_STATUSES, lookup
 from gateway.rules.caching.keys import PrimaryKey
 from gateway.rules.caching.policy import CachePolicy
 from gateway.rules.caching.status import CacheStatus
-from gateway.rules.caching.stored import StoredResponse
 from gateway.rules.caching.verdicts import (
-    Answer,
-    AskAgain,
     CacheRequest,
-    Forwarded,
     FromCache,
     GatewayTimeout504,
     Miss,
     NeedsValidation,
     OriginHead,
-    Refreshed,
-    Relay,
-    ServeStale,
+    Verdict,
 )
+from gateway.store.purge import Purge
 from gateway.store.responses import ResponseStore
-from gateway.upstream.ports import UpstreamResponse
 
-Fetch = Callable[[Fields, Observation], Awaitable[UpstreamResponse]]
-Pairs = tuple[tuple[StoredResponse, StoredResponse], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """One request to the cache: what it asks, under which key and policy, and how the agency is asked."""
-
-    key: PrimaryKey
-    request: CacheRequest
-    policy: CachePolicy
-    fetch: Fetch
-    seen: Observation
-
-
-class _Flight:
-    """One question to an agency under way, and those who wait for it."""
-
-    __slots__ = ("done", "failure")
-
-    def __init__(self) -> None:
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.failure: GatewayError | None = None
-
-    def land(self, failure: GatewayError | None = None) -> None:
-        """Let those who wait go on."""
-        if not self.done.done():
-            self.failure = failure
-            self.done.set_result(None)
+PATIENCE_SECONDS: Final = 5.0  # how long anyone waits for somebody else's question
+_MAX_ROUNDS: Final = 4
+_REST_SECONDS: Final = 1.0  # an agency that failed a renewal behind the scenes is not asked at each request
+_ONLY_IF_CACHED: Final = ((b"cache-status", CacheStatus(detail="only-if-cached").render()),)
 
 
 class Cache:
     """Serves requests from stored answers, and keeps what may be kept."""
 
-    __slots__ = ("_clock", "_flights", "_responses", "_tasks", "waiting")
-
-    def __init__(self, responses: ResponseStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        responses: ResponseStore,
+        clock: Clock,
+        *,
+        is_revoked: Callable[[Identity], bool] = lambda _: False,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self._responses = responses
         self._clock = clock
-        self._flights: dict[PrimaryKey, _Flight] = {}
-        self._tasks: set[asyncio.Future[Any]] = set()
+        self.citizens = Citizens(responses, is_revoked)
+        self._asker = Asker(responses, self.citizens, clock)
+        self._flights: dict[PrimaryKey, Flight] = {}  # whose heads have not come yet
+        self._resting = Marks(clock, _REST_SECONDS)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.patience_seconds = patience_seconds
         self.waiting = 0  # requests that wait for another one's answer
 
     @property
     def in_flight(self) -> int:
-        """How many collapsible questions are under way."""
-        return len(self._flights)
+        """How many questions and recordings are under way."""
+        return len(self._tasks)
+
+    def at_hand(self, key: PrimaryKey, fields: Fields, policy: CachePolicy, seen: Observation) -> Reply | None:
+        """Return the answer to a plain GET if it lies there ready to be sent; `serve` finds out everything else."""
+        shelf = self._responses.shelf(key)
+        if shelf is None:
+            return None
+        ready = shelf.ready(fields, policy, self._clock.wall())
+        if ready is None:
+            return None
+        shelf.used()
+        seen.cache = "hit"
+        return replies.from_ready(ready)
 
     async def serve(self, asked: Lookup) -> Reply:
         """Answer from what is stored, or from the agency; raise NothingStored, UpstreamFault, Overloaded."""
         verdict = self._look(asked)
-        if isinstance(verdict, Miss | NeedsValidation) and verdict.collapsible:
-            flight = self._flights.get(asked.key)
-            if flight is None:
-                return await self._lead(asked, verdict)
-            self.waiting += 1
-            try:
-                await asyncio.shield(flight.done)
-            finally:
-                self.waiting -= 1
-            return await self._after_waiting(asked, flight)
+        if isinstance(verdict, Miss | NeedsValidation) and verdict.collapsible and asked.key not in self._asker.lonely:
+            return await self._together(asked, verdict)
         return await self._act(asked, verdict)
 
-    def invalidate(self, request: CacheRequest, status: int, fields: Fields, service: str) -> None:
+    def invalidate(
+        self, request: CacheRequest, status: int, fields: Fields, service: str, origins: frozenset[bytes]
+    ) -> None:
         """Forget what an unsafe request to the service has made obsolete (RFC 9111 section 4.4)."""
-        paths = {target.path for target in invalidated_by(request, OriginHead(status, b"", fields), CachePolicy())}
-        if paths:
-            self._responses.forget(lambda key: key.service == service and key.path in paths)
+        self._asker.invalidate(request, OriginHead(status, b"", fields), service, origins)
+
+    def purge(self, purge: Purge) -> int:
+        """Forget the named answers or mark them stale, and keep nothing of them that is under way; return how many."""
+        # What an answer under way is tagged with is not known yet, so any may be meant.
+        path = purge.path if purge.tag is None and purge.service is not None else None
+        self._asker.changes.note(purge.service, path)
+        return self._responses.purge(purge, self._clock.wall())
 
     async def aclose(self) -> None:
         """End what still runs in the background."""
@@ -115,167 +114,136 @@ class Cache:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _look(self, asked: Lookup) -> FromCache | NeedsValidation | Miss | GatewayTimeout504:
-        variants = self._responses.variants(asked.key)
-        return lookup(asked.request, variants, asked.policy, self._clock.wall())
+    # ---- how a request is answered
 
-    async def _act(
-        self, asked: Lookup, verdict: FromCache | NeedsValidation | Miss | GatewayTimeout504, *, collapsed: bool = False
-    ) -> Reply:
+    def _look(self, asked: Lookup) -> Verdict:
+        now = self._clock.wall()
+        shelf = self._responses.find(asked.key, now)
+        verdict = lookup(asked.request, () if shelf is None else shelf.variants, asked.policy, now)
+        if shelf is not None and isinstance(verdict, FromCache):
+            ready = replies.made_ready(verdict, shelf, asked.policy)
+            if ready is not None:
+                shelf.make_ready(asked.request.fields, ready)
+        return verdict
+
+    async def _act(self, asked: Lookup, verdict: Verdict) -> Reply:
         match verdict:
             case FromCache():
+                asked.seen.cache = "stale" if verdict.stale else "hit"
                 if verdict.revalidation is not None:
-                    self._revalidate_in_background(asked, verdict.revalidation)
-                return self._hit(asked, verdict, collapsed=collapsed)
+                    self._renew_behind(asked, verdict.revalidation)
+                return replies.hit(verdict)
             case GatewayTimeout504():
-                raise NothingStored
+                raise NothingStored(fields=_ONLY_IF_CACHED)
             case Miss() | NeedsValidation():
-                return await self._ask(asked, verdict, None)
+                return await self._alone(asked, verdict)
             case _:
                 assert_never(verdict)
 
-    async def _lead(self, asked: Lookup, verdict: Miss | NeedsValidation) -> Reply:
-        flight = self._flights[asked.key] = _Flight()
-        task = asyncio.create_task(self._fly(asked, verdict, flight))
-        self._keep(task)
+    async def _alone(self, asked: Lookup, verdict: Miss | NeedsValidation) -> Reply:
+        began = self._clock.monotonic()
         try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.add_done_callback(self._abandon)
-            raise
+            landing = await self._asker.ask(asked, verdict, asked.interim)
+        finally:
+            asked.seen.agency_seconds += self._clock.monotonic() - began
+        if isinstance(landing, Arriving) and landing.recording is not None:
+            self._start(self._asker.pump(asked, landing))
+        return await to_asker(asked, verdict, landing, self._clock)
 
-    async def _fly(self, asked: Lookup, verdict: Miss | NeedsValidation, flight: _Flight) -> Reply:
-        failure: GatewayError | None = None
+    async def _together(self, asked: Lookup, verdict: Miss | NeedsValidation) -> Reply:
+        for _ in range(_MAX_ROUNDS):
+            joined = self._join_arriving(asked, verdict)
+            if joined is not None:
+                return joined
+            flight = self._flights.get(asked.key)
+            if flight is None or self._asker.changes.any_since(asked.key, flight.sequence):
+                flight = self._take_off(asked, verdict)
+                landing = await self._ride(asked, flight, first=True)
+                assert landing is not None
+                return await to_asker(asked, verdict, landing, self._clock)
+            landing = await self._ride(asked, flight, first=False)
+            answer = Next.AGAIN if landing is None else to_rider(asked, verdict, landing, self._clock)
+            if isinstance(answer, Reply):
+                return answer
+            again = self._look(asked)
+            if answer is Next.ALONE or not isinstance(again, Miss | NeedsValidation) or not again.collapsible:
+                return await self._act(asked, again)
+            verdict = again
+        return await self._alone(asked, verdict)
+
+    def _join_arriving(self, asked: Lookup, verdict: Miss | NeedsValidation) -> Reply | None:
+        """Give a latecomer an answer that still arrives, if it suits and nothing has changed since it was asked for."""
+        for landing in self._asker.arriving.get(asked.key, ()):
+            if not self._asker.changes.any_since(asked.key, landing.sequence):
+                answer = to_rider(asked, verdict, landing, self._clock)
+                if isinstance(answer, Reply):
+                    return answer
+        return None
+
+    # ---- flights
+
+    def _take_off(self, asked: Lookup, verdict: Miss | NeedsValidation, *, behind: bool = False) -> Flight:
+        flight = Flight(self._asker.changes.now(), None if behind else asked.interim)
+        self._flights[asked.key] = flight
+        task = self._start(self._fly(asked, verdict, flight))
+        if not behind:
+            flight.end_when_empty(partial(self._abandon, asked.key, flight, task))
+        return flight
+
+    async def _fly(self, asked: Lookup, verdict: Miss | NeedsValidation, flight: Flight) -> None:
+        late = asyncio.get_running_loop().call_later(self.patience_seconds, self._be_late, asked.key, flight)
+        landing: Landing = Failed(Overloaded("the gateway is ending"))
         try:
-            return await self._ask(asked, verdict, flight)
-        except GatewayError as error:
-            failure = error
+            landing = await self._asker.ask(asked, verdict, flight.interim)
+        except Exception as error:  # whatever it is, nobody may wait for ever; the one who asked raises it
+            landing = Failed(error)
+        finally:
+            late.cancel()
+            self._ground(asked.key, flight)
+            flight.land(landing)
+        if isinstance(landing, Failed):
+            self._resting.add(asked.key)
+        elif isinstance(landing, Arriving):
+            if landing.head.status in FAILURE_STATUSES:
+                self._resting.add(asked.key)
+            if landing.recording is not None:
+                await self._asker.pump(asked, landing)
+            elif not flight.has_asker:
+                await landing.discard()
+
+    async def _ride(self, asked: Lookup, flight: Flight, *, first: bool) -> Landing | None:
+        began = self._clock.monotonic()
+        self.waiting += not first
+        try:
+            return await flight.ride(first=first)
+        except BaseException:
+            if first and isinstance(flight.landing, Arriving):
+                self._start(flight.landing.discard())  # it landed, and nobody is there to take it
             raise
         finally:
-            if self._flights.get(asked.key) is flight:
-                del self._flights[asked.key]
-            flight.land(failure)
+            self.waiting -= not first
+            asked.seen.agency_seconds += self._clock.monotonic() - began
 
-    async def _after_waiting(self, asked: Lookup, flight: _Flight) -> Reply:
-        verdict = self._look(asked)
-        if isinstance(verdict, Miss | NeedsValidation) and flight.failure is not None:
-            # The agency has just failed the one who asked for all; a crowd asking again would not help it.
-            return self._failed(asked, verdict, flight.failure)
-        return await self._act(asked, verdict, collapsed=True)
+    def _renew_behind(self, asked: Lookup, verdict: NeedsValidation) -> None:
+        """Ask the agency for the next reader, while this one has its answer (RFC 5861 section 3)."""
+        if asked.key not in self._flights and asked.key not in self._resting:
+            self._take_off(asked, verdict, behind=True)
 
-    async def _ask(self, asked: Lookup, verdict: Miss | NeedsValidation, flight: _Flight | None) -> Reply:
-        sent = self._clock.wall()
-        try:
-            response = await asked.fetch(verdict.fields, asked.seen)
-        except UpstreamFault as error:
-            return self._failed(asked, verdict, error)
-        head = OriginHead(response.status, b"", response.fields)
-        outcome = on_head(
-            asked.request,
-            verdict,
-            head,
-            self._responses.variants(asked.key),
-            asked.policy,
-            request_time=sent,
-            response_time=self._clock.wall(),
-        )
-        if flight is not None and isinstance(outcome, Relay) and outcome.storing is None:
-            flight.land()  # nothing to share: let the others ask for themselves while this one still streams
-        return await self._carry_out(asked, verdict, response, outcome)
+    def _be_late(self, key: PrimaryKey, flight: Flight) -> None:
+        self._ground(key, flight)
+        flight.be_late()
 
-    async def _carry_out(
-        self,
-        asked: Lookup,
-        verdict: Miss | NeedsValidation,
-        response: UpstreamResponse,
-        outcome: Relay | Refreshed | ServeStale | AskAgain,
-    ) -> Reply:
-        match outcome:
-            case Relay():
-                self._apply(asked.key, outcome.replace, outcome.drop)
-                return await self._relay(asked, verdict, response, outcome)
-            case Refreshed():
-                self._apply(asked.key, outcome.replace, outcome.drop)
-                await _discard(response)
-                asked.seen.cache = "revalidated"
-                status = CacheStatus(fwd=verdict.reason, fwd_status=304, ttl_seconds=outcome.ttl_seconds, stored=True)
-                return _reply(outcome.answer, status)
-            case ServeStale():
-                await _discard(response)
-                return self._stale(asked, outcome, f"agency-{response.status}")
-            case AskAgain():
-                self._apply(asked.key, (), outcome.drop)
-                await _discard(response)
-                return await self._ask(asked, Miss(Forwarded.URI_MISS, outcome.fields, collapsible=False), None)
-            case _:
-                assert_never(outcome)
+    def _abandon(self, key: PrimaryKey, flight: Flight, task: asyncio.Task[None]) -> None:
+        self._ground(key, flight)
+        task.cancel()
 
-    async def _relay(
-        self, asked: Lookup, verdict: Miss | NeedsValidation, response: UpstreamResponse, outcome: Relay
-    ) -> Reply:
-        asked.seen.cache = "bypass" if verdict.reason is Forwarded.BYPASS else "miss"
-        stored = False
-        if outcome.storing is not None:
-            response, whole = await read_up_to(response, outcome.storing.max_body_bytes)
-            answer = outcome.storing.finish(whole) if whole is not None else None
-            if answer is not None:
-                self._responses.put(asked.key, answer)
-                stored = True
-        status = CacheStatus(fwd=verdict.reason, fwd_status=response.status, stored=stored)
-        fields = (*outcome.fields, (b"cache-status", status.render()))
-        if not outcome.with_body:
-            await _discard(response)
-            return Reply(outcome.status, fields, b"")
-        return Reply(outcome.status, fields, response.content, response.body, response.length)
+    def _ground(self, key: PrimaryKey, flight: Flight) -> None:
+        """Let nobody get on any more."""
+        if self._flights.get(key) is flight:
+            del self._flights[key]
 
-    def _failed(self, asked: Lookup, verdict: Miss | NeedsValidation, error: GatewayError) -> Reply:
-        outcome = on_error(asked.request, verdict, asked.policy, self._clock.wall())
-        if isinstance(outcome, ServeStale):
-            return self._stale(asked, outcome, error.code)
-        raise error
-
-    def _hit(self, asked: Lookup, verdict: FromCache, *, collapsed: bool) -> Reply:
-        asked.seen.cache = "collapsed" if collapsed else "stale" if verdict.stale else "hit"
-        detail = "stale-while-revalidate" if verdict.revalidation is not None else None
-        status = CacheStatus(hit=True, ttl_seconds=verdict.ttl_seconds, collapsed=collapsed, detail=detail)
-        return _reply(verdict.answer, status)
-
-    def _stale(self, asked: Lookup, outcome: ServeStale, why: str) -> Reply:
-        asked.seen.cache = "stale"
-        status = CacheStatus(hit=True, ttl_seconds=outcome.ttl_seconds, detail=f"stale-if-error; {why}")
-        return _reply(outcome.answer, status)
-
-    def _revalidate_in_background(self, asked: Lookup, verdict: NeedsValidation) -> None:
-        if asked.key not in self._flights:
-            flight = self._flights[asked.key] = _Flight()
-            # Nobody waits for it, and its notes must not end up in those of the request that set it off.
-            unseen = replace(asked, seen=Observation(asked.seen.request_id, b"GET", 0.0, asked.seen.trace))
-            task = asyncio.create_task(self._fly(unseen, verdict, flight))
-            self._keep(task)
-            task.add_done_callback(self._abandon)
-
-    def _apply(self, key: PrimaryKey, pairs: Pairs, dropped: tuple[StoredResponse, ...]) -> None:
-        for old, new in pairs:
-            self._responses.replace(key, old, new)
-        for one in dropped:
-            self._responses.drop(key, one)
-
-    def _keep(self, task: asyncio.Task[Reply]) -> None:
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _abandon(self, task: asyncio.Task[Reply]) -> None:
-        """Take what a task brought that nobody waits for: its error is told to others, its body is given up."""
-        if not task.cancelled() and task.exception() is None:
-            closing = asyncio.ensure_future(task.result().aclose())
-            self._tasks.add(closing)
-            closing.add_done_callback(self._tasks.discard)
-
-
-def _reply(answer: Answer, status: CacheStatus) -> Reply:
-    return Reply(answer.status, (*answer.fields, (b"cache-status", status.render())), answer.body)
-
-
-async def _discard(response: UpstreamResponse) -> None:
-    if response.body is not None:
-        await response.body.aclose()
+        return task

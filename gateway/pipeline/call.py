@@ -21,7 +21,7 @@ from gateway.upstream.ports import Interim, RequestBody, ResponseBody, Tunnel
 class Call:
     """One request. `path` is canonical; `started_seconds` is monotonic; `body` is None when there is none.
 
-    Nobody writes to it; freezing would cost a microsecond a request.
+    Nobody but its maker writes to it; freezing would cost a microsecond a request.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Call:
     interim: Interim | None = None  # passes 1xx answers of the agency on
     upgrade: bytes | None = None  # the protocol the client would switch to
     waits_for_continue: bool = False  # the client sends its body once it is asked to
+    is_crowded: bool = False  # there are too many connections, and this is one of those that came last
 
 
 @dataclass(slots=True, eq=False)

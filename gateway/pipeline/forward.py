@@ -18,7 +18,7 @@ from gateway.registry.snapshot import Route, Service
 from gateway.rules.access import Identity
 from gateway.rules.forwarding import forwarded_fields
 from gateway.upstream.forward import Forwarder
-from gateway.upstream.ports import RequestBody, ResponseBody, Trailed, UpstreamRequest, UpstreamResponse
+from gateway.upstream.ports import Interim, RequestBody, ResponseBody, Trailed, UpstreamRequest, UpstreamResponse
 
 
 @dataclass(slots=True, eq=False)
@@ -84,21 +84,29 @@ class Forward:
         self._clock = clock
 
     async def send(
-        self, asking: Asking, *, query: bytes, passed: Block, method: bytes | None = None, shared: bool = False
+        self,
+        asking: Asking,
+        *,
+        query: bytes,
+        passed: Block,
+        path: bytes | None = None,
+        interim: Interim | None = None,
+        shared: bool = False,
     ) -> UpstreamResponse:
         """Return the agency's answer once its head is there; raise UpstreamFault or Overloaded.
 
+        `path` is said where the cache spells it in its own way, `interim` where somebody hears of interim answers.
         `shared`: the answer may be shown to others, so nothing of this one client that the key does not hold is sent.
         """
         call, service, seen = asking.call, asking.service, asking.seen
         request = UpstreamRequest(
-            method=method or call.method,
-            path=asking.agency_path,
+            method=call.method,
+            path=asking.agency_path if path is None else path,
             query=query,
             passed=passed,
             added=self._added(asking, shared=shared),
             body=asking.body,
-            interim=call.interim,
+            interim=interim,
             upgrade=call.upgrade if call.upgrade in asking.route.upgrade else None,
             waits_for_continue=call.waits_for_continue,
         )

@@ -9,28 +9,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 from gateway.clock import Clock
-from gateway.errors import ClientGone, GatewayError, InternalFault, MethodNotAllowed, RouteNotFound
+from gateway.errors import ClientGone, GatewayError, InternalFault, MethodNotAllowed, Overloaded, RouteNotFound
 from gateway.fields import Block, Fields, first
 from gateway.pipeline.admit import Room
 from gateway.pipeline.aggregate import Aggregate, FailingSince
+from gateway.pipeline.ask import Fetch, Lookup
 from gateway.pipeline.authenticate import authenticate
 from gateway.pipeline.authorise import authorise
 from gateway.pipeline.body import BoundedBody
-from gateway.pipeline.cache import Cache, Fetch, Lookup
+from gateway.pipeline.cache import Cache
 from gateway.pipeline.call import Call, Edition, Reply
 from gateway.pipeline.forward import Asking, Forward
 from gateway.pipeline.limit import limit
-from gateway.pipeline.match import match
+from gateway.pipeline.match import check_host, match
 from gateway.pipeline.observe import Ending, Observation, Observer
 from gateway.pipeline.refuse import refuse
 from gateway.pipeline.relay import relay
+from gateway.registry.compile_policies import origins_of
 from gateway.registry.snapshot import Route, Service, Snapshot
 from gateway.rules import cors
 from gateway.rules.access import Identity
-from gateway.rules.caching.keys import SHARED, citizen_partition, primary_key
+from gateway.rules.caching.invalidation import SAFE_METHODS
+from gateway.rules.caching.keys import SHARED, PrimaryKey, citizen_partition, fields_to_send, primary_key
 from gateway.rules.caching.policy import CachePolicy
 from gateway.rules.caching.verdicts import CacheRequest
 from gateway.rules.forwarding import client_address, is_trusted
@@ -39,10 +41,7 @@ from gateway.store.fallback import Limiter
 from gateway.telemetry.logs import Log
 from gateway.telemetry.traces import follow
 from gateway.upstream.forward import Forwarder
-from gateway.upstream.ports import UpstreamResponse
-
-_SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
-
+from gateway.upstream.ports import Interim, UpstreamResponse
 
 Page = Callable[[Call], Reply]
 
@@ -83,7 +82,10 @@ class Pipeline:
             if page is not None:
                 reply = self._own_page(page, call, seen)
             else:
+                check_host(edition.snapshot, call.host)
                 route = self._match(edition.snapshot, call, seen)
+                if call.is_crowded and not route.emergency:
+                    raise Overloaded("too many connections")
                 reply = await self._answer(edition, call, route, seen)
         except GatewayError as error:
             reply = refuse(error, call, edition.snapshot, route, seen)
@@ -148,37 +150,58 @@ class Pipeline:
 
     async def _ask(self, asking: Asking, service: Service, policy: CachePolicy | None) -> Reply:
         call = asking.call
-        if policy is None or call.method not in (b"GET", b"HEAD"):
-            response = await self._forward.send(asking, query=call.query, passed=call.head.passed)
-            if call.method not in _SAFE:
+        if policy is None or not _may_be_cached(call, asking.route):
+            response = await self._forward.send(asking, query=call.query, passed=call.head.passed, interim=call.interim)
+            if call.method not in SAFE_METHODS:
                 self._invalidate(asking, service, response)
             return relay(response, call.method)
-        return await self._parts.cache.serve(self._lookup(asking, service, policy))
+        if asking.identity is None and policy.scope == "citizen":
+            policy = replace(policy, scope="shared")  # a stranger has no part of the cache; theirs is everybody's
+        key = self._key(asking, service, policy)
+        if call.method == b"GET" and call.head.plain:
+            reply = self._parts.cache.at_hand(key, call.head.passed.fields, policy, asking.seen)
+            if reply is not None:
+                return reply
+        return await self._parts.cache.serve(self._lookup(asking, key, policy))
 
-    def _lookup(self, asking: Asking, service: Service, policy: CachePolicy) -> Lookup:
+    def _key(self, asking: Asking, service: Service, policy: CachePolicy) -> PrimaryKey:
+        partition = SHARED if policy.scope == "shared" else _partition(asking.identity)
+        return primary_key(service.name, asking.agency_path, asking.call.query, policy, partition=partition)
+
+    def _lookup(self, asking: Asking, key: PrimaryKey, policy: CachePolicy) -> Lookup:
         call, identity = asking.call, asking.identity
-        partition = SHARED if policy.scope == "shared" else _partition(identity)
-        key = primary_key(service.name, asking.agency_path, call.query, policy, partition=partition)
-        passes_own = asking.route.auth.pass_authorization and bool(call.head.authorization)
-        request = CacheRequest(
-            call.method, key.path, key.query, call.head.passed.fields, authorized=identity is not None or passes_own
+        query, fields = call.query, call.head.passed.fields
+        if call.method in (b"GET", b"HEAD"):
+            # What is not in the key must not reach the agency; what POST brings is only kept by its explicit word.
+            query, fields = key.query, fields_to_send(fields, policy)
+        is_known = identity is not None or (asking.route.auth.pass_authorization and bool(call.head.authorization))
+        return Lookup(
+            key,
+            CacheRequest(call.method, key.path, query, fields, authorized=is_known),
+            policy,
+            self._fetch(asking, key.path, query, shared=policy.scope == "shared" and call.method in SAFE_METHODS),
+            asking.seen,
+            interim=call.interim,
+            language=call.head.language,
+            citizen=identity if policy.scope == "citizen" else None,
         )
-        return Lookup(key, request, policy, self._fetch(asking, key.query, policy), asking.seen)
 
-    def _fetch(self, asking: Asking, query: bytes, policy: CachePolicy) -> Fetch:
-        shared = policy.scope == "shared"
-
-        async def fetch(fields: Fields, seen: Observation) -> UpstreamResponse:
-            asked = asking if seen is asking.seen else replace(asking, seen=seen)
-            response = await self._forward.send(asked, query=query, passed=Block(fields=fields), shared=shared)
-            return replace(response, fields=answer_fields(response.fields), passed=None)
+    def _fetch(self, asking: Asking, path: bytes, query: bytes, *, shared: bool) -> Fetch:
+        async def fetch(fields: Fields, seen: Observation, interim: Interim | None) -> UpstreamResponse:
+            asked = replace(asking, seen=seen)
+            passed = Block(fields=fields)
+            response = await self._forward.send(
+                asked, path=path, query=query, passed=passed, interim=interim, shared=shared
+            )
+            return replace(response, received=Block(fields=answer_fields(response.fields)), passed=None)
 
         return fetch
 
     def _invalidate(self, asking: Asking, service: Service, response: UpstreamResponse) -> None:
         call = asking.call
         request = CacheRequest(call.method, asking.agency_path, call.query, call.head.passed.fields)
-        self._parts.cache.invalidate(request, response.status, response.fields, service.name)
+        origins = origins_of(service.upstream)
+        self._parts.cache.invalidate(request, response.status, response.fields, service.name, origins)
 
     def _finished(self, reply: Reply, call: Call, route: Route | None) -> Reply:
         reply.fields += ((b"x-request-id", call.id.encode()),)
@@ -209,8 +232,15 @@ def _preflight(call: Call, route: Route) -> Reply:
     return Reply(204, allowed if allowed is not None else ((b"vary", b"Origin"),))
 
 
+def _may_be_cached(call: Call, route: Route) -> bool:
+    """Tell whether a request is one the cache knows how to treat; a body or another protocol is in no key."""
+    if call.upgrade is not None and call.upgrade in route.upgrade:
+        return False
+    return call.method == b"POST" or (call.method in (b"GET", b"HEAD") and call.body is None)
+
+
 def _partition(identity: Identity | None) -> str:
-    """Name the part of the cache that only this session sees; strangers share theirs, as they share the answers."""
-    if identity is None:
-        return SHARED
-    return citizen_partition(f"{identity.issuer}|{identity.subject}", identity.session or "")
+    """Name the part of the cache that only this session sees; a token without a session is one by itself."""
+    assert identity is not None
+    session = f"at {identity.issued_at}" if identity.session is None else identity.session
+    return citizen_partition(f"{identity.issuer}|{identity.subject}", session)

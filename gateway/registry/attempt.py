@@ -36,15 +36,18 @@ class Attempt:
         gateway = self.assembly.config.name
         return found | {path: [problem] for path, problem in self.unread.items() if path != gateway}
 
-    def problems(self) -> list[ConfigProblem]:
-        """Return every problem of every file."""
+    def problems_of_files(self) -> list[ConfigProblem]:
+        """Return the problems that each file has by itself."""
         broken = self.broken()
         found = [problem for path, problem in self.unread.items() if path not in broken]
         found += self.gateway.problems if self.gateway is not None else ()
-        found += [problem for problems in broken.values() for problem in problems]
-        uncompiled = [path for path in broken if path in self.unread or self.services[path].compiled is None]
-        found += self.together(absent={self.name_of(path) for path in uncompiled}).problems
-        return found
+        return found + [problem for problems in broken.values() for problem in problems]
+
+    def problems(self) -> list[ConfigProblem]:
+        """Return every problem of every file."""
+        uncompiled = [path for path in self.broken() if path in self.unread or self.services[path].compiled is None]
+        absent = {self.name_of(path) for path in uncompiled}
+        return [*self.problems_of_files(), *self.together(absent).problems]
 
     def name_of(self, path: str) -> str:
         """Return the service a file was accepted as, else the one it declares, else the file's own name."""

@@ -10,14 +10,16 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from gateway.registry.certificates import server_context
 from gateway.registry.compile_policies import auth_policy, cors_policy, quota_policies
 from gateway.registry.findings import Findings, settings
 from gateway.registry.problems import ConfigProblem, Origin
 from gateway.registry.reader import Document
 from gateway.registry.schema.cors import Cors
 from gateway.registry.schema.gateway import Aggregate, GatewayFile
+from gateway.registry.schema.server import Limits
 from gateway.registry.schema.texts import host_port
-from gateway.registry.snapshot import AssertionPolicy, IssuerPolicy, Route, ServerPolicy, StorePolicy
+from gateway.registry.snapshot import AssertionPolicy, ClientLimits, IssuerPolicy, Route, ServerPolicy, StorePolicy
 from gateway.rules.aggregation import AggregatePolicy, PartPolicy
 from gateway.rules.forwarding import trusted_networks
 
@@ -68,6 +70,7 @@ def _server(model: GatewayFile, findings: Findings, directory: Path) -> ServerPo
     if block.tls is not None:
         certificate = _existing(block.tls.certificate, ("server", "tls", "certificate"), findings, directory)
         key = _existing(block.tls.key, ("server", "tls", "key"), findings, directory)
+        _check_pair(certificate, key, findings)
     return ServerPolicy(
         public_host=public[0],
         public_port=public[1],
@@ -80,7 +83,39 @@ def _server(model: GatewayFile, findings: Findings, directory: Path) -> ServerPo
         admin_token=block.admin_token or None,
         tls_certificate=certificate,
         tls_key=key,
+        hosts=frozenset(host.encode() for host in block.hosts),
+        limits=_limits(block.limits),
     )
+
+
+def _limits(block: Limits) -> ClientLimits:
+    return ClientLimits(
+        idle_seconds=block.idle,
+        head_seconds=block.head,
+        body_seconds=block.body,
+        write_seconds=block.write,
+        tunnel_seconds=block.tunnel,
+        max_connections=block.max_connections,
+        max_connections_per_address=block.max_connections_per_address,
+        max_requests_per_connection=block.max_requests_per_connection,
+        max_head_bytes=block.max_head,
+        max_field_count=block.max_fields,
+        max_target_bytes=block.max_target,
+    )
+
+
+def _check_pair(certificate: str, key: str, findings: Findings) -> None:
+    """Refuse at the start, or at a reload, what would fail with the first handshake."""
+    if not (Path(certificate).is_file() and Path(key).is_file()):
+        return  # told already
+    try:
+        server_context(certificate, key)
+    except OSError as error:
+        findings.refuse(
+            ("server", "tls", "certificate"),
+            f"the certificate cannot be used with its key: {error}",
+            "write a PEM file with the whole chain, and the PEM file of its key, without a password",
+        )
 
 
 def _existing(name: str, loc: tuple[str, ...], findings: Findings, directory: Path) -> str:

@@ -102,8 +102,25 @@ class AssertionPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """How long the public side waits for one client, and how much it takes. Times are measured by progress."""
+
+    idle_seconds: float = 75.0  # between requests; phones' carriers drop an idle connection after 60 s
+    head_seconds: float = 10.0  # from a head's first byte to its last
+    body_seconds: float = 30.0  # without a byte of a body that was asked for
+    write_seconds: float = 60.0  # without the client taking a byte of its answer
+    tunnel_seconds: float = 300.0  # without a byte either way
+    max_connections: int = 15_000  # of one process
+    max_connections_per_address: int = 5_000  # many citizens share a carrier's address
+    max_requests_per_connection: int = 10_000
+    max_head_bytes: int = 16_384
+    max_field_count: int = 100
+    max_target_bytes: int = 8_000  # RFC 9112 section 3 asks for at least 8,000 octets of request line
+
+
+@dataclass(frozen=True, slots=True)
 class ServerPolicy:
-    """Where the gateway listens and how long it waits. Needs a restart to change."""
+    """Where the gateway listens and how long it waits. Addresses need a restart to change."""
 
     public_host: str
     public_port: int
@@ -116,6 +133,8 @@ class ServerPolicy:
     admin_token: str | None = field(default=None, repr=False)
     tls_certificate: str | None = None
     tls_key: str | None = None
+    hosts: frozenset[bytes] = frozenset()  # names and addresses that are ours, lower-case, no port; none: every one
+    limits: ClientLimits = field(default_factory=ClientLimits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,4 +123,5 @@ def write(kind: Kind, amount: float) -> str:
 Duration: TypeAlias = Annotated[float, Quantity("duration")]
 PositiveDuration: TypeAlias = Annotated[float, Quantity("duration", at_least=0.001)]
 Size: TypeAlias = Annotated[int, Quantity("size")]
+HeadSize: TypeAlias = Annotated[int, Quantity("size", at_least=1_000, at_most=1_048_576)]
 Percent: TypeAlias = Annotated[float, Quantity("percent", at_most=1)]

@@ -1,72 +1,311 @@
-"""Stored answers in this process, bounded in bytes; the least recently used go first."""
+"""Stored answers in this process: every variant under its primary key, bounded in bytes.
+
+Which ones stay is decided by `queues` (S3-FIFO), what they mean by the caching rules. An answer that nothing can use
+any more is dropped when somebody comes across it. Nothing here waits, and nothing here is shared between processes.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeVar
 
-from gateway.rules.caching.keys import PrimaryKey
+from gateway.fields import Block, Fields, without
+from gateway.rules.caching.keys import SHARED, PrimaryKey
+from gateway.rules.caching.policy import CachePolicy
 from gateway.rules.caching.stored import StoredResponse
+from gateway.store.purge import Purge
+from gateway.store.queues import GHOST_BYTES, Queued, Queues
 
-_MAX_VARIANTS = 32  # by one key; a client that invents values of a varying field only pushes out its own kind
+MAX_VARIANTS: Final = 32  # by one key; a client that invents values of a varying field only pushes out its own kind
+# What keeping a key costs beside its answers, in sizes of CPython 3.11: the key, its places in the queue and the
+# indexes, the shelf, and the hash that is left behind.
+KEY_OVERHEAD_BYTES: Final = 1_100 + GHOST_BYTES
+_TAG_OVERHEAD_BYTES: Final = 330
+_MAX_READY: Final = 8  # spellings of the selecting fields by one key; phones of one kind spell them alike
+
+N = TypeVar("N", str, bytes)
+
+
+class Ready(NamedTuple):
+    """An answer as it can be sent to anybody who asks plainly, until `until` (wall-clock seconds), under `policy`.
+
+    `said` are the fields that change with time; `block` holds all others.
+    """
+
+    until: float
+    policy: CachePolicy
+    status: int
+    block: Block
+    said: Fields
+    body: bytes
+
+
+class Shelf(Queued):
+    """All that is stored under one key, and what was made ready from it for the requests that came last.
+
+    `names` are the fields that select among the variants.
+    """
+
+    __slots__ = ("_blocks", "_ready", "keep_until", "names", "variants")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fill(())
+        self.keep_until = 0.0
+
+    def fill(self, variants: tuple[StoredResponse, ...]) -> None:
+        """Put these in place of what was there."""
+        self.variants = variants
+        self.names = frozenset(name for one in variants for name, _ in one.selecting)
+        self._blocks: dict[int, Block] = {}
+        self._ready: dict[Fields, Ready] = {}
+
+    def block(self, stored: StoredResponse) -> Block:
+        """Return the fields of one of the variants, without Content-Length, as a block that is made once."""
+        found = self._blocks.get(id(stored))
+        if found is None:
+            found = self._blocks[id(stored)] = Block(fields=without(stored.fields, (b"content-length",)))
+        return found
+
+    def ready(self, fields: Fields, policy: CachePolicy, now: float) -> Ready | None:
+        """Return what lies ready for a plain GET with these `fields`: whoever says the same selects the same."""
+        found = self._ready.get(self._selection(fields))
+        return found if found is not None and found.policy is policy and now < found.until else None
+
+    def make_ready(self, fields: Fields, ready: Ready) -> None:
+        """Have `ready` lie there for the next one who says the same."""
+        if len(self._ready) >= _MAX_READY:
+            self._ready.clear()
+        self._ready[self._selection(fields)] = ready
+
+    def _selection(self, fields: Fields) -> Fields:
+        names = self.names
+        return tuple([field for field in fields if field[0] in names]) if names else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """How full the store is, and what it has gone through."""
+
+    entries: int
+    size_bytes: int
+    max_bytes: int
+    evictions: int
+    services: dict[str, int]  # keys by service
 
 
 class ResponseStore:
-    """Every variant under its primary key, newest first."""
+    """Keeps, finds, replaces and forgets."""
 
-    __slots__ = ("_bytes", "_entries", "_max_bytes", "evictions")
+    __slots__ = ("_by_partition", "_by_service", "_by_tag", "_max_bytes", "_queues", "_shelves", "evictions")
 
     def __init__(self, max_bytes: int) -> None:
-        self._entries: OrderedDict[PrimaryKey, tuple[StoredResponse, ...]] = OrderedDict()
         self._max_bytes = max_bytes
-        self._bytes = 0
+        self._shelves: dict[PrimaryKey, Shelf] = {}
+        self._queues: Queues[PrimaryKey, Shelf] = Queues(max_bytes)
+        self._by_service: dict[str, dict[bytes, set[PrimaryKey]]] = {}
+        self._by_tag: defaultdict[bytes, set[PrimaryKey]] = defaultdict(set)
+        self._by_partition: defaultdict[str, set[PrimaryKey]] = defaultdict(set)
         self.evictions = 0
 
     @property
     def size_bytes(self) -> int:
-        return self._bytes
+        return self._queues.size_bytes
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._shelves)
+
+    def shelf(self, key: PrimaryKey) -> Shelf | None:
+        """Return what is stored under `key`; it may be of no use any more, and is not counted as used."""
+        return self._shelves.get(key)
+
+    def find(self, key: PrimaryKey, now: float) -> Shelf | None:
+        """Return what is stored under `key`, and count it as used."""
+        shelf = self._shelves.get(key)
+        if shelf is None:
+            return None
+        if now >= shelf.keep_until:
+            self._forget(key)
+            return None
+        shelf.used()
+        return shelf
 
     def variants(self, key: PrimaryKey) -> Sequence[StoredResponse]:
-        """Return what is stored under `key`, and count it as used."""
-        found = self._entries.get(key)
-        if found is None:
-            return ()
-        self._entries.move_to_end(key)
-        return found
+        """Return the answers under `key` without counting that as a use."""
+        shelf = self._shelves.get(key)
+        return () if shelf is None else shelf.variants
 
-    def put(self, key: PrimaryKey, stored: StoredResponse) -> None:
-        """Store one answer in place of the variant that the same requests select."""
-        others = [one for one in self._entries.get(key, ()) if one.selecting != stored.selecting]
-        self._set(key, (stored, *others)[:_MAX_VARIANTS])
-        while self._bytes > self._max_bytes and self._entries:
-            self._forget(next(iter(self._entries)))
-            self.evictions += 1
+    def put(self, key: PrimaryKey, stored: StoredResponse, policy: CachePolicy, now: float) -> bool:
+        """Store one answer in place of the variant that the same requests select; tell whether there was room."""
+        others = (one for one in self.variants(key) if one.selecting != stored.selecting)
+        useful = [one for one in others if one.keep_until(policy) > now]
+        return self._fill(key, (stored, *useful)[:MAX_VARIANTS], policy)
 
-    def replace(self, key: PrimaryKey, old: StoredResponse, new: StoredResponse) -> None:
+    def replace(self, key: PrimaryKey, old: StoredResponse, new: StoredResponse, policy: CachePolicy) -> None:
         """Put `new` where `old` stands; nothing happens when it has gone meanwhile."""
-        variants = self._entries.get(key, ())
-        if old in variants:
-            self._set(key, tuple(new if one is old or one == old else one for one in variants))
+        variants = self.variants(key)
+        if any(one is old for one in variants):
+            self._fill(key, tuple(new if one is old else one for one in variants), policy)
 
     def drop(self, key: PrimaryKey, stored: StoredResponse) -> None:
         """Forget one variant."""
-        self._set(key, tuple(one for one in self._entries.get(key, ()) if one != stored))
+        shelf = self._shelves.get(key)
+        if shelf is not None and any(one is stored for one in shelf.variants):
+            self._fill_shelf(key, shelf, tuple(one for one in shelf.variants if one is not stored), shelf.keep_until)
 
-    def forget(self, which: Callable[[PrimaryKey], bool]) -> int:
-        """Forget every key that `which` names; return how many."""
-        gone = [key for key in self._entries if which(key)]
-        for key in gone:
+    def invalidate(self, service: str, path: bytes, query: bytes) -> None:
+        """Forget what a change of a resource makes obsolete, in every partition (RFC 9111 section 4.4).
+
+        A key holds only the parameters its route lists, so it is meant when all of its parameters are in `query`. A
+        change of the path itself concerns every view of it: they are its pages and filters.
+        """
+        changed = frozenset(query.split(b"&")) if query else None
+        for key in tuple(self._by_service.get(service, {}).get(path, ())):
+            if changed is None or not key.query or changed.issuperset(key.query.split(b"&")):
+                self._forget(key)
+
+    def purge(self, purge: Purge, now: float) -> int:
+        """Forget the named answers, or mark them stale; return under how many keys they were."""
+        if purge.is_for_all and not purge.soft:
+            count = len(self._shelves)
+            self._forget_all()
+            return count
+        keys = [key for key in self._candidates(purge) if purge.names(key)]
+        for key in keys:
+            self._purge(key, purge, now)
+        return len(keys)
+
+    def forget_partition(self, partition: str) -> int:
+        """Forget everything of one citizen's session; return how many keys."""
+        keys = tuple(self._by_partition.get(partition, ()))
+        for key in keys:
             self._forget(key)
-        return len(gone)
+        return len(keys)
 
-    def _set(self, key: PrimaryKey, variants: tuple[StoredResponse, ...]) -> None:
-        self._forget(key)
-        if variants:
-            self._entries[key] = variants
-            self._bytes += sum(one.size_bytes for one in variants)
+    def has_partition(self, partition: str) -> bool:
+        """Tell whether anything of this partition is stored."""
+        return partition in self._by_partition
+
+    def keys_at(self, service: str, path: bytes) -> Sequence[PrimaryKey]:
+        """Return every key of one path, over all queries and partitions."""
+        return tuple(self._by_service.get(service, {}).get(path, ()))
+
+    def occupancy(self) -> Occupancy:
+        """Tell how full the store is."""
+        services = {name: sum(map(len, paths.values())) for name, paths in sorted(self._by_service.items())}
+        return Occupancy(len(self._shelves), self.size_bytes, self._max_bytes, self.evictions, services)
+
+    # ---- how it is kept
+
+    def _fill(self, key: PrimaryKey, variants: tuple[StoredResponse, ...], policy: CachePolicy) -> bool:
+        keep_until = max(one.keep_until(policy) for one in variants)
+        shelf = self._shelves.get(key)
+        if shelf is None:
+            shelf = Shelf()
+        return self._fill_shelf(key, shelf, variants, keep_until)
+
+    def _fill_shelf(
+        self, key: PrimaryKey, shelf: Shelf, variants: tuple[StoredResponse, ...], keep_until: float
+    ) -> bool:
+        size = _size_of(key, variants)
+        if not variants or size > self._max_bytes:
+            self._forget(key)
+            return False
+        self._make_room(size - shelf.size_bytes)
+        is_new = self._shelves.get(key) is not shelf
+        if is_new:
+            self._make_room(size)  # making room may have taken this very key
+        else:
+            self._unlist_tags(key, shelf)
+        shelf.fill(variants)
+        shelf.keep_until = keep_until
+        if is_new:
+            shelf.size_bytes, shelf.uses = size, 0
+            self._shelves[key] = shelf
+            self._queues.add(key, shelf)
+            self._list(key)
+        else:
+            self._queues.resize(shelf, size)
+        for tag in _tags_of(variants):
+            self._by_tag[tag].add(key)
+        return True
+
+    def _make_room(self, wanted_bytes: int) -> None:
+        while self._queues.size_bytes + wanted_bytes > self._max_bytes:
+            victim = self._queues.victim()
+            if victim is None:
+                return
+            self._forget(victim)
+            self.evictions += 1
+
+    def _candidates(self, purge: Purge) -> Iterable[PrimaryKey]:
+        if purge.tag is not None:
+            return tuple(self._by_tag.get(purge.tag, ()))
+        if purge.service is not None:
+            paths = self._by_service.get(purge.service, {})
+            chosen = paths.values() if purge.path is None else [paths.get(purge.path, set())]
+            return tuple(key for keys in chosen for key in keys)
+        return tuple(self._shelves)
+
+    def _purge(self, key: PrimaryKey, purge: Purge, now: float) -> None:
+        shelf = self._shelves[key]
+        tag = purge.tag
+        if purge.soft:
+            aged = (one.marked_stale(now) if tag is None or tag in one.tags else one for one in shelf.variants)
+            shelf.fill(tuple(aged))
+        elif tag is None:
+            self._forget(key)
+        else:
+            left = tuple(one for one in shelf.variants if tag not in one.tags)
+            self._fill_shelf(key, shelf, left, shelf.keep_until)
+
+    def _list(self, key: PrimaryKey) -> None:
+        self._by_service.setdefault(key.service, {}).setdefault(key.path, set()).add(key)
+        if key.partition != SHARED:
+            self._by_partition[key.partition].add(key)
 
     def _forget(self, key: PrimaryKey) -> None:
-        self._bytes -= sum(one.size_bytes for one in self._entries.pop(key, ()))
+        shelf = self._shelves.pop(key, None)
+        if shelf is None:
+            return
+        self._queues.remove(key, shelf)
+        self._unlist_tags(key, shelf)
+        paths = self._by_service[key.service]
+        paths[key.path].discard(key)
+        if not paths[key.path]:
+            del paths[key.path]
+            if not paths:
+                del self._by_service[key.service]
+        if key.partition != SHARED:
+            _discard(self._by_partition, key.partition, key)
+
+    def _unlist_tags(self, key: PrimaryKey, shelf: Shelf) -> None:
+        for tag in _tags_of(shelf.variants):
+            _discard(self._by_tag, tag, key)
+
+    def _forget_all(self) -> None:
+        self._queues.clear()
+        for index in (self._shelves, self._by_service, self._by_tag, self._by_partition):
+            index.clear()
+
+
+def _tags_of(variants: Iterable[StoredResponse]) -> frozenset[bytes]:
+    return frozenset(tag for one in variants for tag in one.tags)
+
+
+def _size_of(key: PrimaryKey, variants: Sequence[StoredResponse]) -> int:
+    """Return what the interpreter needs for all of it, the fields twice: as pairs and as the block that is sent."""
+    size = KEY_OVERHEAD_BYTES + len(key.path) + len(key.query) + len(key.partition)
+    for one in variants:
+        size += one.size_bytes + sum(len(name) + len(value) + 4 for name, value in one.fields)
+        size += _TAG_OVERHEAD_BYTES * len(one.tags)
+    return size
+
+
+def _discard(index: defaultdict[N, set[PrimaryKey]], name: N, key: PrimaryKey) -> None:
+    keys = index[name]
+    keys.discard(key)
+    if not keys:
+        del index[name]

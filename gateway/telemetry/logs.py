@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import structlog
@@ -18,6 +19,8 @@ from gateway.telemetry.redaction import redact_event
 Log = structlog.typing.FilteringBoundLogger
 Write = Callable[[bytes], object]
 
+# Workers share one standard output; a pipe does not tear apart or mix writes up to this size (POSIX: at least 512).
+_PIPE_BYTES: Final = select.PIPE_BUF
 _FLUSH_SECONDS: Final = 0.2
 _MAX_WAITING_BYTES: Final = 8 * 1024 * 1024  # a stuck reader of our output must not eat the memory; loss is counted
 
@@ -87,6 +90,16 @@ class AccessLog:
 
 
 def _write_stdout(data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(1, view) :]
+    for piece in whole_lines(data, _PIPE_BYTES):
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(1, view) :]
+
+
+def whole_lines(data: bytes, most_bytes: int) -> Iterator[bytes]:
+    """Cut `data` after line ends into pieces of at most so many bytes; a longer line is a piece of its own."""
+    start = 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + most_bytes) + 1 or data.find(b"\n", start) + 1 or len(data)
+        yield data[start:end]
+        start = end

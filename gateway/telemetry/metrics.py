@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -16,6 +17,27 @@ from prometheus_client.registry import Collector
 
 BOUNDS_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CACHE_RESULTS: Final = ("none", "hit", "stale", "revalidated", "miss", "collapsed", "bypass")
+
+Merge = Literal["sum", "least", "most"]  # what the gauges of several workers come to
+Pairs = Iterable[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A gauge or counter as it stood: its values by the value of its one label, or by "" when it has none."""
+
+    name: str
+    text: str
+    merge: Merge | None  # None: a counter, which is added up for ever
+    label: str
+    values: tuple[tuple[str, float], ...]
+
+    def family(self) -> Metric:
+        kind = CounterMetricFamily if self.merge is None else GaugeMetricFamily
+        family = kind(self.name, self.text, labels=[self.label] if self.label else [])
+        for value, number in self.values:
+            family.add_metric([value] if self.label else [], number)
+        return family
 
 
 class Histogram:
@@ -70,15 +92,44 @@ class RouteCounters:
         self.shadowed = 0
         self.emergency_flagged = 0
 
+    @property
+    def requests(self) -> int:
+        """How many ended; whenever anything else here was counted, this was too."""
+        return sum(self.status)
+
+    def numbers(self) -> list[float]:
+        """Everything counted, always in the same order; `add` takes it."""
+        return [
+            *self.status,
+            *self.cache.values(),
+            *self.gateway.counts,
+            self.gateway.total_seconds,
+            *self.upstream.counts,
+            self.upstream.total_seconds,
+            self.limited,
+            self.shadowed,
+            self.emergency_flagged,
+        ]
+
+    def add(self, numbers: Sequence[float]) -> None:
+        """Add what another worker counted for the same route."""
+        rest = iter(numbers)
+        self.status = [int(mine + next(rest)) for mine in self.status]
+        self.cache = {result: int(mine + next(rest)) for result, mine in self.cache.items()}
+        for histogram in (self.gateway, self.upstream):
+            histogram.counts = [int(mine + next(rest)) for mine in histogram.counts]
+            histogram.total_seconds += next(rest)
+        self.limited += int(next(rest))
+        self.shadowed += int(next(rest))
+        self.emergency_flagged += int(next(rest))
+
 
 class Metrics(Collector):
     """All counters of one process."""
 
     def __init__(self) -> None:
         self._routes: dict[tuple[str, str], RouteCounters] = {}
-        self._gauges: list[tuple[str, str, Callable[[], float]]] = []
-        self._labelled: list[tuple[str, str, str, Callable[[], Iterable[tuple[str, float]]]]] = []
-        self._counters: list[tuple[str, str, Callable[[], float]]] = []
+        self._read: list[tuple[str, str, Merge | None, str, Callable[[], Pairs]]] = []
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -90,17 +141,21 @@ class Metrics(Collector):
             found = self._routes[key] = RouteCounters(service, route)
         return found
 
-    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
-        """Export what `read` returns at each scrape."""
-        self._gauges.append((name, text, read))
+    def gauge(self, name: str, text: str, read: Callable[[], float], *, merge: Merge = "sum") -> None:
+        """Export what `read` returns at each scrape; `merge` says what those of several workers come to."""
+        self._read.append((name, text, merge, "", lambda: [("", read())]))
 
-    def gauges(self, name: str, text: str, label: str, read: Callable[[], Iterable[tuple[str, float]]]) -> None:
+    def gauges(self, name: str, text: str, label: str, read: Callable[[], Pairs], *, merge: Merge = "sum") -> None:
         """Export one value for each label value that `read` returns. The label values must be bounded."""
-        self._labelled.append((name, text, label, read))
+        self._read.append((name, text, merge, label, read))
 
     def counter(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Export a number that only grows."""
-        self._counters.append((name, text, read))
+        self._read.append((name, text, None, "", lambda: [("", read())]))
+
+    def readings(self) -> list[Reading]:
+        """Read every gauge and counter that is no route's."""
+        return [Reading(name, text, merge, label, tuple(read())) for name, text, merge, label, read in self._read]
 
     def routes(self) -> list[RouteCounters]:
         return list(self._routes.values())
@@ -110,41 +165,36 @@ class Metrics(Collector):
         return generate_latest(self._registry)
 
     def collect(self) -> Iterable[Metric]:
-        yield from self._collect_routes()
-        for name, text, read in self._gauges:
-            yield GaugeMetricFamily(name, text, value=read())
-        for name, text, label, read_all in self._labelled:
-            family = GaugeMetricFamily(name, text, labels=[label])
-            for value, number in read_all():
-                family.add_metric([value], number)
-            yield family
-        for name, text, read in self._counters:
-            yield CounterMetricFamily(name, text, value=read())
+        yield from route_families(self._routes.values())
+        for reading in self.readings():
+            yield reading.family()
 
-    def _collect_routes(self) -> Iterable[Metric]:
-        labels = ["service", "route"]
-        requests = CounterMetricFamily("gateway_requests", "Requests answered.", labels=[*labels, "status_class"])
-        cache = CounterMetricFamily("gateway_cache_results", "What the cache did.", labels=[*labels, "result"])
-        limited = CounterMetricFamily("gateway_limited", "Requests refused with 429.", labels=labels)
-        shadowed = CounterMetricFamily("gateway_limited_shadow", "Would have been refused.", labels=labels)
-        flagged = CounterMetricFamily(
-            "gateway_emergency_flagged",
-            "Emergency requests let through with a token that does not hold.",
-            labels=labels,
-        )
-        gateway = HistogramMetricFamily("gateway_own_seconds", "Time spent in the gateway.", labels=labels)
-        upstream = HistogramMetricFamily("gateway_agency_seconds", "Time until the agency's answer.", labels=labels)
-        for one in self._routes.values():
-            names = [one.service, one.route]
-            for digit, count in enumerate(one.status):
-                if count:
-                    requests.add_metric([*names, f"{digit}xx" if digit else "gone"], count)
-            for result, count in one.cache.items():
-                if count and result != "none":
-                    cache.add_metric([*names, result], count)
-            limited.add_metric(names, one.limited)
-            shadowed.add_metric(names, one.shadowed)
-            flagged.add_metric(names, one.emergency_flagged)
-            gateway.add_metric(names, one.gateway.buckets(), one.gateway.total_seconds)
-            upstream.add_metric(names, one.upstream.buckets(), one.upstream.total_seconds)
-        return [requests, cache, limited, shadowed, flagged, gateway, upstream]
+
+def route_families(routes: Iterable[RouteCounters]) -> list[Metric]:
+    """Return the counters of these routes as Prometheus knows them."""
+    labels = ["service", "route"]
+    requests = CounterMetricFamily("gateway_requests", "Requests answered.", labels=[*labels, "status_class"])
+    cache = CounterMetricFamily("gateway_cache_results", "What the cache did.", labels=[*labels, "result"])
+    limited = CounterMetricFamily("gateway_limited", "Requests refused with 429.", labels=labels)
+    shadowed = CounterMetricFamily("gateway_limited_shadow", "Would have been refused.", labels=labels)
+    flagged = CounterMetricFamily(
+        "gateway_emergency_flagged",
+        "Emergency requests let through with a token that does not hold.",
+        labels=labels,
+    )
+    gateway = HistogramMetricFamily("gateway_own_seconds", "Time spent in the gateway.", labels=labels)
+    upstream = HistogramMetricFamily("gateway_agency_seconds", "Time until the agency's answer.", labels=labels)
+    for one in routes:
+        names = [one.service, one.route]
+        for digit, count in enumerate(one.status):
+            if count:
+                requests.add_metric([*names, f"{digit}xx" if digit else "gone"], count)
+        for result, count in one.cache.items():
+            if count and result != "none":
+                cache.add_metric([*names, result], count)
+        limited.add_metric(names, one.limited)
+        shadowed.add_metric(names, one.shadowed)
+        flagged.add_metric(names, one.emergency_flagged)
+        gateway.add_metric(names, one.gateway.buckets(), one.gateway.total_seconds)
+        upstream.add_metric(names, one.upstream.buckets(), one.upstream.total_seconds)
+    return [requests, cache, limited, shadowed, flagged, gateway, upstream]

@@ -122,7 +122,8 @@ class Connection(asyncio.Protocol):
     def upload_ended(self, error: BaseException | None) -> None:
         """Learn that the request's body has gone out, or why it will not."""
         self._upload = None
-        if error is not None and self._answer is not None:
+        # An upload that was stopped ends in its own time, and says nothing about the answer.
+        if error is not None and self._answer is not None and not self._is_request_cut:
             self._break_off(error)
 
     def stop_clock(self) -> None:

@@ -173,13 +173,13 @@ class StreamedBody:
 
 
 def _response(connection: Connection, answer: Answer, method: bytes) -> UpstreamResponse:
-    status, fields, passed = answer.status, answer.received.fields, answer.passed
+    status, received, passed = answer.status, answer.received, answer.passed
     if answer.is_switch:
-        return UpstreamResponse(status, fields, None, None, None, passed, tunnel=Tunnel(connection))
+        return UpstreamResponse(status, received, None, None, None, passed, tunnel=Tunnel(connection))
     if answer.is_complete:
         length = answer.declared_length if method == b"HEAD" else None
-        return UpstreamResponse(status, fields, answer.take(), None, length, passed, answer.trailers)
-    return UpstreamResponse(status, fields, None, StreamedBody(connection, answer), answer.declared_length, passed)
+        return UpstreamResponse(status, received, answer.take(), None, length, passed, answer.trailers)
+    return UpstreamResponse(status, received, None, StreamedBody(connection, answer), answer.declared_length, passed)
 
 
 def _hop(request: UpstreamRequest) -> Fields:

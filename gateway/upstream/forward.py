@@ -34,9 +34,17 @@ from typing import Final
 
 from gateway.clock import Clock
 from gateway.errors import Saturated, Unreachable, UpstreamFault
+from gateway.fields import Fields
 from gateway.rules.delivery import Target, Timeouts, UpstreamPolicy
 from gateway.rules.retry import IDEMPOTENT_METHODS, may_retry
-from gateway.upstream.ports import RequestBody, ResponseBody, UpstreamClient, UpstreamRequest, UpstreamResponse
+from gateway.upstream.ports import (
+    RequestBody,
+    ResponseBody,
+    Trailed,
+    UpstreamClient,
+    UpstreamRequest,
+    UpstreamResponse,
+)
 from gateway.upstream.targets import LiveTarget, Targets
 
 _REPLAYABLE_BYTES: Final = 65_536  # a body of a repeatable method is held back whole only when it is this small
@@ -61,23 +69,18 @@ class Forwarder:
         if request.body is not None:
             body = await _prepare(request, policy)
             request = replace(request, body=body)
-        started = self._clock.monotonic()
-        tried: list[Target] = []
-        attempt = 1
+        until = self._clock.monotonic() + timeouts.total_seconds
         given = timeouts
+        tried: list[Target] = []
         while True:
             try:
                 return await self._attempt(live, request, given, emergency)
             except UpstreamFault as failure:
-                left = started + timeouts.total_seconds - self._clock.monotonic()
-                spent = body is not None and body.is_spent
-                if not may_retry(
-                    request.method, failure, attempt=attempt, policy=policy.retry, body_sent=spent, left_seconds=left
-                ):
-                    raise
                 tried.append(live.target)
+                left = until - self._clock.monotonic()
+                if not _may_go_on(request.method, failure, policy, len(tried), body, left):
+                    raise
                 live = self._next_target(policy, tried, failure, emergency)
-            attempt += 1
             given = _shortened(timeouts, left)
             if body is not None:
                 body.rewind()
@@ -134,6 +137,10 @@ class _OnceBody:
         self.length = body.length
         self.is_spent = False
 
+    @property
+    def trailers(self) -> Fields:
+        return self._body.trailers if isinstance(self._body, Trailed) else ()
+
     async def read(self) -> bytes:
         self.is_spent = True
         return await self._body.read()
@@ -173,6 +180,10 @@ class _CountedBody:
         self._targets = targets
         self._closed = False
 
+    @property
+    def trailers(self) -> Fields:
+        return self._body.trailers if isinstance(self._body, Trailed) else ()
+
     async def read(self) -> bytes:
         try:
             return await self._body.read()
@@ -187,12 +198,26 @@ class _CountedBody:
         await self._body.aclose()
 
 
+def _may_go_on(
+    method: bytes,
+    failure: UpstreamFault,
+    policy: UpstreamPolicy,
+    attempt: int,
+    body: _OnceBody | _ReplayableBody | None,
+    left_seconds: float,
+) -> bool:
+    spent = body is not None and body.is_spent
+    return may_retry(method, failure, attempt=attempt, policy=policy.retry, body_sent=spent, left_seconds=left_seconds)
+
+
 async def _prepare(request: UpstreamRequest, policy: UpstreamPolicy) -> _OnceBody | _ReplayableBody:
     """Hold a small body back whole where a second attempt could need it; let any other pass once."""
     body = request.body
     assert body is not None
     small = body.length is not None and body.length <= _REPLAYABLE_BYTES
-    if not small or policy.retry.attempts < 2 or request.method not in IDEMPOTENT_METHODS:
+    # A client that waits for a 100 is not asked for its body before the agency has been.
+    held = small and policy.retry.attempts > 1 and not request.waits_for_continue
+    if not held or request.method not in IDEMPOTENT_METHODS:
         return _OnceBody(body)
     pieces = []
     while piece := await body.read():

@@ -20,7 +20,7 @@ from gateway.errors import (
     TimedOut,
     Unreachable,
 )
-from gateway.fields import Fields, first
+from gateway.fields import Block, Fields, first
 from gateway.rules.delivery import Target, Timeouts, TlsPolicy
 from gateway.upstream.outgoing import authority, framing, request_target
 from gateway.upstream.ports import WHOLE_BYTES, RequestBody, UpstreamRequest, UpstreamResponse
@@ -241,8 +241,8 @@ async def _answer(method: bytes, response: httpx.Response, body: _Body, timeouts
     if has_none or (length is not None and length <= WHOLE_BYTES):
         content = await body.gather(timeouts.total_seconds)
         if content is not None:
-            return UpstreamResponse(status, fields, content, None, length if method == b"HEAD" else None)
-    return UpstreamResponse(status, fields, None, body, length)
+            return UpstreamResponse(status, Block(fields=fields), content, None, length if method == b"HEAD" else None)
+    return UpstreamResponse(status, Block(fields=fields), None, body, length)
 
 
 def _declared_length(fields: Fields) -> int | None:

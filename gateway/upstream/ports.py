@@ -88,13 +88,18 @@ class UpstreamResponse:
     """An agency's answer. `content` holds the whole body when it is at hand, else `body` streams it."""
 
     status: int
-    fields: Fields  # as received, framing and hop-by-hop fields still there
+    received: Block  # all fields, framing and hop-by-hop ones still there
     content: bytes | None
     body: ResponseBody | None
     length: int | None = None  # declared length when it streams, or of what the answer to a HEAD leaves out
     passed: Block | None = None  # what may go on to the client, where it was found out on the way
     trailers: Fields = ()  # of a body that is whole in `content`; unfiltered
     tunnel: Tunnel | None = None  # with status 101 only; whoever gets it connects or aborts it
+
+    @property
+    def fields(self) -> Fields:
+        """The fields as received, as pairs; most answers go through without anybody asking for them."""
+        return self.received.fields
 
 
 class UpstreamClient(Protocol):

@@ -32,7 +32,7 @@ class Agency(asyncio.Protocol):
         self._left = 0  # of a body that is thrown away
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast('asyncio.Transport', transport)
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         if self._left:

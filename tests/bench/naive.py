@@ -1,4 +1,4 @@
-"""The way a gateway is usually begun in Python: Starlette and httpx on uvicorn, a plain proxy without sign-in or limits.
+"""The way a gateway is usually begun in Python: Starlette and httpx on uvicorn, a plain proxy without sign-in.
 
 Run as a process of its own: `python -m tests.bench.naive PORT AGENCY_URL`.
 """

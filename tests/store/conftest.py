@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -51,13 +51,27 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(tmp_path_factory.mktemp("redis"), stack)
 
 
+MakeServer = Callable[..., RedisServer]
+
+
 @pytest.fixture
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A plain server of this test alone, to be maltreated."""
-    server = RedisServer(tmp_path_factory.mktemp("own"))
-    server.launch().await_ready()
-    yield server
-    server.kill()
+def make_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]:
+    """Make servers of this test alone, to be maltreated; they are not launched, and ended with the test."""
+    made: list[RedisServer] = []
+
+    def make(*arguments: str, is_sentinel: bool = False) -> RedisServer:
+        made.append(RedisServer(tmp_path_factory.mktemp("own"), arguments, is_sentinel=is_sentinel))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.kill()
+
+
+@pytest.fixture
+def own_server(make_server: MakeServer) -> RedisServer:
+    """A plain server of this test alone."""
+    return make_server().launch().await_ready()
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from tests.servers import HOST, RedisServer, eventually
+from tests.certificates import HOST
+from tests.servers import RedisServer, eventually
 
 # Without waiting for more replicas to sync, nor ten seconds for the first word from a primary.
 _IN_STEP = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
@@ -18,7 +19,7 @@ class SentinelGroup:
 
     def __init__(self, folder: Path) -> None:
         primary = RedisServer(folder / "data0", _IN_STEP)
-        follow = ("--replicaof", f"{HOST} {primary.port}", *_IN_STEP)
+        follow = ("--replicaof", HOST, str(primary.port), *_IN_STEP)
         self.data = [primary, *(RedisServer(folder / f"data{number}", follow) for number in (1, 2))]
         self.sentinels = [RedisServer(folder / f"sentinel{number}", is_sentinel=True) for number in (0, 1, 2)]
         for sentinel in self.sentinels:

@@ -7,7 +7,7 @@ import socket
 import struct
 from collections import deque
 
-from tests.servers import HOST
+from tests.certificates import HOST
 
 
 class Proxy:
@@ -49,8 +49,10 @@ class Proxy:
         self._server = await asyncio.get_running_loop().create_server(lambda: _End(self), HOST, 0)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *ending: object) -> None:
         assert self._server is not None
+        for _ in range(5):  # a connection accepted in the moment the server closes would never be closed itself
+            await asyncio.sleep(0)
         self._server.close()
         await self.cut()
         await self._server.wait_closed()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
@@ -18,8 +17,9 @@ from gateway.store.fallback import Limiter
 from gateway.store.open import open_bus, open_store
 from gateway.store.ports import StoreError
 from gateway.store.redis import stored_key
-from tests.servers import HOST, RedisServer, eventually, free_port
-from tests.store.conftest import PATIENT_SECONDS, Servers
+from tests.certificates import HOST
+from tests.servers import RedisServer, eventually, free_port
+from tests.store.conftest import PATIENT_SECONDS, MakeServer, Servers
 from tests.store.groups import ClusterGroup, text
 from tests.store.proxy import Proxy
 from tests.store.stepped import at_once
@@ -159,8 +159,8 @@ async def test_a_call_that_is_cancelled_before_the_map_is_known_harms_no_other(c
     await store.aclose()
 
 
-async def test_slots_that_nobody_has_are_told(tmp_path: Path) -> None:
-    part = RedisServer(tmp_path, ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"))
+async def test_slots_that_nobody_has_are_told(make_server: MakeServer) -> None:
+    part = make_server("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
     part.launch().await_ready()
     url = f"redis+cluster://{HOST}:{part.port}"
     charge = Charge(b"citizen:x", QuotaPolicy("permits", 5, HOUR, 5))
@@ -181,7 +181,6 @@ async def test_slots_that_nobody_has_are_told(tmp_path: Path) -> None:
     await bus.start()
     assert f"no node of the cluster has slot {key_slot(STREAM)}" in bus.health().detail
     await bus.aclose()
-    part.kill()
 
 
 async def test_a_cluster_at_odds_with_itself_is_told_and_not_followed_for_ever(cluster: ClusterGroup) -> None:

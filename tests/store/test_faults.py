@@ -7,7 +7,6 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,8 @@ from gateway.store.fallback import Limiter
 from gateway.store.open import open_store
 from gateway.store.ports import Store
 from gateway.store.router import PROBE_KEY
-from tests.servers import HOST, RedisServer, free_port
+from tests.certificates import HOST
+from tests.servers import RedisServer, free_port
 from tests.store.proxy import Proxy
 from tests.store.traffic import Traffic, until
 
@@ -151,27 +151,21 @@ async def test_a_server_that_answers_but_not_as_calls_need_it_stays_out_of_use(
         await traffic.until_shared()
 
 
-async def test_a_password_that_no_longer_fits_is_a_fault_like_any_other(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path).launch()
-    server.await_ready()
-    server.ask("ACL", "SETUSER", "gateway", "on", ">old", "~*", "+@all")
+async def test_a_password_that_no_longer_fits_is_a_fault_like_any_other(own_server: RedisServer) -> None:
+    own_server.ask("ACL", "SETUSER", "gateway", "on", ">old", "~*", "+@all")
     clock = SystemClock()
-    store = open_store(StorePolicy(f"redis://gateway:old@{HOST}:{server.port}", BUDGET_SECONDS), clock)
-    limiter = Limiter(store, clock)
-    try:
-        async with Traffic(limiter) as traffic:
-            await traffic.until_shared()
-            server.ask("ACL", "SETUSER", "gateway", "resetpass", ">new")
-            server.ask("CLIENT", "KILL", "USER", "gateway")
-            await traffic.until_stood_in()
-            assert "password" in store.health().detail
-            assert "old" not in store.health().detail
-            server.ask("ACL", "SETUSER", "gateway", "resetpass", ">old")
-            await traffic.until_shared()
-        assert not [tally for tally in traffic.told if "denied" in tally]
-    finally:
-        await store.aclose()
-        server.kill()
+    store = open_store(StorePolicy(f"redis://gateway:old@{HOST}:{own_server.port}", BUDGET_SECONDS), clock)
+    async with Traffic(Limiter(store, clock)) as traffic:
+        await traffic.until_shared()
+        own_server.ask("ACL", "SETUSER", "gateway", "resetpass", ">new")
+        own_server.ask("CLIENT", "KILL", "USER", "gateway")
+        await traffic.until_stood_in()
+        assert "password" in store.health().detail
+        assert "old" not in store.health().detail
+        own_server.ask("ACL", "SETUSER", "gateway", "resetpass", ">old")
+        await traffic.until_shared()
+    await store.aclose()
+    assert not [tally for tally in traffic.told if "denied" in tally]
 
 
 async def test_a_user_who_may_not_load_scripts_is_a_fault_like_any_other(own_server: RedisServer) -> None:

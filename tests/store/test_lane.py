@@ -17,7 +17,8 @@ from gateway.rules.quota import Charge, QuotaPolicy
 from gateway.store.open import open_store, open_values
 from gateway.store.ports import Store, StoreError
 from gateway.store.router import PROBE_KEY
-from tests.servers import HOST, RedisServer, free_port
+from tests.certificates import HOST
+from tests.servers import RedisServer, free_port
 from tests.store.conftest import PATIENT_SECONDS, Servers
 from tests.store.proxy import Proxy
 from tests.store.stepped import at_once
@@ -102,10 +103,8 @@ class TestTrouble:
         assert (await store.take([CHARGE]))[0].allowed
         await store.aclose()
 
-    async def test_a_dead_server_is_told_at_once_and_found_again(
-        self, tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
-        server = RedisServer(tmp_path_factory.mktemp("late"))
+    async def test_a_dead_server_is_told_at_once_and_found_again(self, make_server: MakeServer) -> None:
+        server = make_server()
         store = open_store(StorePolicy(server.url, PATIENT_SECONDS), ManualClock(wall=1000.0))
         assert store.health().status == "pass"
         with pytest.raises(StoreError, match=str(server.port)):
@@ -118,7 +117,6 @@ class TestTrouble:
         await until(lambda: store.health().status == "pass")
         assert (await store.take([CHARGE]))[0].allowed
         await store.aclose()
-        server.kill()
 
     async def test_calls_that_wait_when_it_is_closed_are_told(self, wire: Proxy) -> None:
         store = open_store(StorePolicy(wire.url, PATIENT_SECONDS), SystemClock())

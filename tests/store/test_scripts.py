@@ -13,7 +13,7 @@ from gateway.rules.quota import QuotaPolicy, decide, decide_all, grant, refund
 from gateway.store.address import parse_store_url
 from gateway.store.dial import Argument, Dial, Link, pack
 from gateway.store.scripts import Script, load_scripts
-from tests.servers import HOST
+from tests.certificates import HOST
 from tests.store.conftest import Servers
 
 SCRIPTS = load_scripts()

@@ -12,8 +12,9 @@ from gateway.rules.quota import Charge, QuotaPolicy
 from gateway.store.fallback import Limiter
 from gateway.store.open import open_store
 from gateway.store.ports import StoreError
-from tests.servers import HOST, RedisServer, eventually
-from tests.store.conftest import PATIENT_SECONDS, Servers
+from tests.certificates import HOST
+from tests.servers import eventually
+from tests.store.conftest import PATIENT_SECONDS, MakeServer, Servers
 from tests.store.groups import SentinelGroup
 from tests.store.traffic import Traffic
 
@@ -54,7 +55,7 @@ async def test_the_death_of_the_primary_is_survived(group: SentinelGroup) -> Non
     before.launch()  # it comes back as a replica
 
 
-async def test_dead_and_ignorant_sentinels_are_passed_over(group: SentinelGroup, tmp_path_factory: object) -> None:
+async def test_dead_and_ignorant_sentinels_are_passed_over(group: SentinelGroup) -> None:
     dead, ignorant = f"{HOST}:1", f"{HOST}:{group.data[0].port}"
     store = open_store(StorePolicy(group.url.replace("//", f"//{dead},{ignorant},"), PATIENT_SECONDS), SystemClock())
     assert (await store.take([CHARGE]))[0].allowed
@@ -69,15 +70,13 @@ async def test_a_service_nobody_watches_is_told(group: SentinelGroup) -> None:
     await store.aclose()
 
 
-async def test_a_server_that_is_no_primary_is_not_believed(group: SentinelGroup, own_server: RedisServer) -> None:
+async def test_a_server_that_is_no_primary_is_not_believed(group: SentinelGroup, make_server: MakeServer) -> None:
     """A sentinel may lag behind: it names a server that knows better."""
-    liar = RedisServer(own_server.folder / "liar", is_sentinel=True)
-    liar.folder.mkdir()
-    (liar.folder / "sentinel.conf").write_text(f"sentinel monitor {group.SERVICE} {HOST} {own_server.port} 2\n")
+    named, liar = make_server().launch().await_ready(), make_server(is_sentinel=True)
+    (liar.folder / "sentinel.conf").write_text(f"sentinel monitor {group.SERVICE} {HOST} {named.port} 2\n")
     liar.launch().await_ready()
-    own_server.ask("REPLICAOF", HOST, group.primary().port)
+    named.ask("REPLICAOF", HOST, group.primary().port)
     store = open_store(StorePolicy(f"redis+sentinel://{HOST}:{liar.port}/{group.SERVICE}", 1.0), SystemClock())
     with pytest.raises(StoreError, match="which is no primary"):
         await store.take([CHARGE])
     await store.aclose()
-    liar.kill()

@@ -8,9 +8,10 @@ import pytest
 
 from gateway.clock import ManualClock, SystemClock
 from gateway.errors import BrokeProtocol, ReusedConnectionLost, Saturated, TimedOut, Unreachable
+from gateway.fields import Fields
 from gateway.rules.delivery import HealthPolicy, RetryPolicy, Target, Timeouts, UpstreamPolicy
 from gateway.upstream.forward import Forwarder
-from gateway.upstream.ports import UpstreamRequest, UpstreamResponse
+from gateway.upstream.ports import Trailed, UpstreamRequest, UpstreamResponse
 from gateway.upstream.targets import Targets
 from tests.upstream.agencies import (
     OK,
@@ -245,3 +246,48 @@ async def test_lost_connection_is_not_tried_again_on_a_target_that_probes_call_d
     forwarder = Forwarder(Lost(), targets, SystemClock())
     with pytest.raises(ReusedConnectionLost):
         await forwarder.send(policy(dead_target()), request(), PATIENT)
+
+
+async def test_client_that_waits_for_a_100_is_asked_for_its_body_only_by_the_agency(
+    direct: Client, targets: Targets
+) -> None:
+    body = Pieces(b"abc", length=3)
+    reads: list[int] = []
+
+    async def play(wire: Wire) -> None:
+        await wire.head()
+        reads.append(body.reads)
+        await wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await wire.reader.readexactly(3)
+        await wire.send(OK)
+
+    forwarder = Forwarder(direct, targets, SystemClock())
+    sent = UpstreamRequest(b"PUT", b"/", b"", request().passed, (), body, waits_for_continue=True)
+    async with agency(play) as permits:
+        assert (await forwarder.send(policy(permits.target), sent, PATIENT)).content == b"ok"
+    assert reads == [0]
+
+
+async def test_trailers_pass_both_ways(direct: Client, targets: Targets) -> None:
+    class WithTrailers(Pieces):
+        trailers: Fields = ((b"x-up", b"1"),)
+
+    received: list[bytes] = []
+    proceed = asyncio.Event()
+
+    async def play(wire: Wire) -> None:
+        await wire.head()
+        received.append(await wire.reader.readuntil(b"0\r\nx-up: 1\r\n\r\n"))
+        await wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await proceed.wait()
+        await wire.send(b"0\r\nX-Down: 2\r\n\r\n")
+
+    forwarder = Forwarder(direct, targets, SystemClock())
+    async with agency(play) as permits:
+        response = await forwarder.send(policy(permits.target), request(b"POST", body=WithTrailers(b"abc")), PATIENT)
+        assert response.body is not None
+        proceed.set()
+        assert await read_all(response.body) == b""
+        assert isinstance(response.body, Trailed)
+        assert response.body.trailers == ((b"x-down", b"2"),)
+    assert received == [b"3\r\nabc\r\n0\r\nx-up: 1\r\n\r\n"]

@@ -64,6 +64,12 @@ def _host_port(text: str) -> str:
     return text
 
 
+def _host_name(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*|\[[0-9A-Fa-f:.]+\]", text):
+        raise refused("not a host", "write a name or an address without port, such as api.example.id or [::1]")
+    return text.lower()
+
+
 def _network(text: str) -> str:
     try:
         ipaddress.ip_network(text)
@@ -169,6 +175,7 @@ ServiceName: TypeAlias = Annotated[str, AfterValidator(_service_name)]
 PartName: TypeAlias = Annotated[
     str, AfterValidator(_matching(re.compile(r"[a-z][a-z0-9_]*"), "not a name of a JSON member", "write small_letters"))
 ]
+HostName: TypeAlias = Annotated[str, AfterValidator(_host_name)]
 HostPort: TypeAlias = Annotated[str, AfterValidator(_host_port)]
 Network: TypeAlias = Annotated[str, AfterValidator(_network)]
 HttpUrl: TypeAlias = Annotated[str, AfterValidator(_http_url)]

@@ -1,0 +1,32 @@
+"""The certificate of the public port, which a reload replaces while the port stays open.
+
+Each handshake asks which certificate is the present one (the callback meant for server names is called for every
+handshake, named or not), so nobody ever meets half a change, and open connections keep what they began with.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from gateway.registry.certificates import server_context
+
+
+class PublicTls:
+    """The context to listen with is `listener`; what it serves is told by the last `adopt`."""
+
+    def __init__(self, certificate: str, key: str) -> None:
+        """Raise OSError when the files cannot be used."""
+        self._present = server_context(certificate, key)
+        self.listener = server_context(certificate, key)
+        self.listener.sni_callback = self._choose
+
+    def adopt(self, certificate: str, key: str) -> None:
+        """Serve another certificate from the next handshake on. Raises OSError, and changes nothing then."""
+        self._present = server_context(certificate, key)
+
+    def succeed(self, next_one: PublicTls) -> None:
+        """Serve what was loaded into another one, from the next handshake on; nothing can fail any more."""
+        self._present = next_one._present
+
+    def _choose(self, handshake: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        handshake.context = self._present
