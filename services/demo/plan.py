@@ -15,6 +15,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "PERMITS_PORT": 8102,
     "COMPLAINTS_PORT": 8103,
     "EMERGENCY_PORT": 8104,
+    "BANK_PORT": 8112,
 }
 SERVICES = ("identity", "permits", "complaints", "emergency")
 
@@ -47,6 +48,10 @@ class Plan:
     def ops(self) -> str:
         return f"http://127.0.0.1:{self.ports['GATEWAY_OPS_PORT']}"
 
+    @property
+    def bank(self) -> str:
+        return f"http://127.0.0.1:{self.ports['BANK_PORT']}"
+
     def service_url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[f'{name.upper()}_PORT']}"
 
@@ -61,6 +66,7 @@ def make_plan(root: Path, environment: Mapping[str, str] = os.environ) -> Plan:
     directory = Path(environment.get("DEMO_DIRECTORY") or root / ".demo")
     public = f"http://127.0.0.1:{ports['GATEWAY_PORT']}"
     programs = [_service(name, ports[f"{name.upper()}_PORT"], directory, public) for name in SERVICES]
+    programs.append(_bank(ports, directory))
     config = root / "gateway.yaml"
     gateway: tuple[str, ...] = (sys.executable, "-m", "gateway", "run", "--config", str(config))
     gateway += ("--port", str(ports["GATEWAY_PORT"]), "--ops-port", str(ports["GATEWAY_OPS_PORT"]))
@@ -76,6 +82,15 @@ def _service(name: str, port: int, directory: Path, public: str) -> Program:
     command += ("--database-url", f"sqlite:///{home / name}.sqlite3", "--data-dir", str(home))
     command += ("--gateway-issuer", public, "--gateway-jwks-url", f"{public}/.well-known/jwks.json")
     return Program(name, command, port, f"{name.upper()}_PORT", f"http://127.0.0.1:{port}/healthz")
+
+
+def _bank(ports: Mapping[str, int], directory: Path) -> Program:
+    """Plan the test bank: it shares a secret with permits, and speaks to it past the gateway as banks do."""
+    port = ports["BANK_PORT"]
+    command: tuple[str, ...] = (sys.executable, "-m", "services.permits.bank", "--port", str(port))
+    command += ("--permits-url", f"http://127.0.0.1:{ports['PERMITS_PORT']}")
+    command += ("--secret-file", str(directory / "permits" / "bank-secret"))
+    return Program("bank", command, port, "BANK_PORT", f"http://127.0.0.1:{port}/healthz")
 
 
 def _port(name: str, text: str | None, default: int) -> int:

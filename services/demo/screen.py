@@ -19,6 +19,7 @@ def show(plan: Plan, seconds: float) -> None:
     say(f"\nThe city is up ({seconds:.1f} s).\n")
     rows = [("public, what citizens' apps call", plan.public), ("operators: /readyz /metrics /healthz", plan.ops)]
     rows += [(f"{name} (agencies' own, not for citizens)", plan.service_url(name)) for name in SERVICES]
+    rows.append(("test bank: POST /pay takes a billing code and no money", plan.bank))
     for what, url in rows:
         say(f"  {url:<24} {what}")
     say("\nTest accounts (all invented):\n")

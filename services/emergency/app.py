@@ -9,6 +9,7 @@ from services.emergency import board, following, intake, notifications, public
 from services.emergency.answers import FIRST
 from services.emergency.catalogue import load_catalogue
 from services.emergency.changes import Changes, Follower
+from services.emergency.commits import SharedCommits
 from services.emergency.ledger import Ledger
 from services.emergency.openapi import document
 from services.emergency.service import Service
@@ -43,6 +44,7 @@ def compose(
         ledger=Ledger(catalogue, now),
         once=OnceOnly(IDEMPOTENCY_KEYS, now=now),
         changes=changes,
+        commits=SharedCommits(database),
         now=now,
     )
     follower = Follower(database, changes, logger)

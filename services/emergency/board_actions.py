@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from services.emergency.lenient import WholeNumber
 from services.emergency.machine import Happening
 from services.kit.inputs import parse_json
 from services.kit.problem import FieldError, Problem, Refused, Text, unprocessable
@@ -36,7 +37,7 @@ class Acknowledge(Action):
 class Assess(Action):
     """An operator judges how urgent it is, and may correct the kind."""
 
-    priority: int = Field(ge=1, le=3)
+    priority: WholeNumber = Field(ge=1, le=3)
     kind: str | None = Field(default=None, max_length=32)
 
 

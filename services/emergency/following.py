@@ -12,13 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.emergency.answers import NO_STORE, answer, with_call
-from services.emergency.intake import Prose
 from services.emergency.ledger import BY_REPORTER, Case
+from services.emergency.lenient import Prose, attempt_if_usable, once_or_anew, read_leniently
 from services.emergency.machine import Happening
 from services.emergency.service import Service
 from services.emergency.views import reporter_view, seconds_until_call, version_of
-from services.kit.idempotency import Answer, attempt_of
-from services.kit.inputs import MAX_JSON_BYTES, parse_json, read_bounded, read_query
+from services.kit.idempotency import Answer
+from services.kit.inputs import parse_json, read_query
 from services.kit.problem import not_found
 
 MAX_WAIT_SECONDS = 25
@@ -66,7 +66,7 @@ def routes(service: Service) -> list[Route]:
         return answer(reporter_view(service, *found))
 
     async def write(request: Request) -> Response:
-        body = await read_bounded(request, max_bytes=MAX_JSON_BYTES)
+        body = await read_leniently(request)
         text = parse_json(body, NewMessage).text
 
         def act(session: Session) -> Answer:
@@ -76,8 +76,8 @@ def routes(service: Service) -> list[Route]:
             return Answer(201, with_call(reporter_view(service, case, service.ledger.main_of(session, case))), NO_STORE)
 
         changed: list[int] = []
-        attempt = attempt_of(request, body, caller=request.path_params["id"])
-        stored = await service.once.write(service.database, attempt, act, wait=True)
+        attempt = attempt_if_usable(request, body, caller=request.path_params["id"])
+        stored = await service.commits.write(lambda session: once_or_anew(service.once, session, attempt, act))
         service.changes.announce(changed)
         return stored.response()
 

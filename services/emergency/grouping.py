@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from math import cos, radians
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Row, and_, select
 from sqlalchemy.orm import Session
 
 from services.emergency.catalogue import Kind, SuspicionRules
@@ -18,7 +18,8 @@ from services.emergency.tables import Incident
 from services.kit.places import distance_m
 
 _METRES_PER_DEGREE = 111_000
-_CANDIDATES = 200
+_CANDIDATES = 20  # the latest in the box; one of them is near enough
+_REMEMBERED_REPORTS = 200
 _KEY_LENGTH = 80
 
 
@@ -36,21 +37,25 @@ def group_of(session: Session, kind: Kind, incident: Incident) -> int:
     ]
     if incident.lat is None or incident.lon is None:
         same_words = select(Incident.group).where(*recent, Incident.landmark_key == incident.landmark_key)
-        return session.scalar(same_words.order_by(Incident.serial.desc()).limit(1)) or 0
+        return session.scalar(same_words.order_by(Incident.received_at.desc()).limit(1)) or 0
     lat, lon, reach = incident.lat, incident.lon, kind.group_metres / _METRES_PER_DEGREE
     # A box the index can answer, then the true distance. Near the poles the box is simply everything.
     wide = reach / max(0.01, cos(radians(lat)))
     inside = and_(Incident.lat.between(lat - reach, lat + reach), Incident.lon.between(lon - wide, lon + wide))
     statement = select(Incident.group, Incident.lat, Incident.lon).where(*recent, inside)
-    found = session.execute(statement.order_by(Incident.serial.desc()).limit(_CANDIDATES)).all()
+    found = session.execute(statement.order_by(Incident.received_at.desc()).limit(_CANDIDATES)).all()
     near = [(distance_m(lat, lon, row.lat, row.lon), row[0]) for row in found]
     return min([pair for pair in near if pair[0] <= kind.group_metres], default=(0.0, 0))[1]
 
 
-def has_other_callers(session: Session, incident: Incident) -> bool:
-    """Tell whether somebody with another number reported in the same group."""
-    others = and_(Incident.group == incident.group, Incident.callback != incident.callback)
-    return session.scalar(select(Incident.serial).where(others).limit(1)) is not None
+def founder_of(session: Session, incident: Incident) -> Row[str, bool]:
+    """Return callback and `is_corroborated` of the report that founded the group.
+
+    As long as the founder stands alone, every report of the group came from the founder's number.
+    """
+    return session.execute(
+        select(Incident.callback, Incident.is_corroborated).where(Incident.serial == incident.group)
+    ).one()
 
 
 def still_alone(session: Session, incident: Incident) -> Sequence[Incident]:
@@ -61,16 +66,20 @@ def still_alone(session: Session, incident: Incident) -> Sequence[Incident]:
 
 def history_of(session: Session, rules: SuspicionRules, incident: Incident) -> CallerHistory:
     """Count what this number has done before."""
-    same = Incident.callback == incident.callback
     recently = incident.received_at - timedelta(minutes=rules.many_reports_minutes)
-    untrue_since = incident.received_at - timedelta(days=rules.untrue_before_days)
-    untrue = select(func.count()).where(same, Incident.state == Status.UNTRUE, Incident.received_at >= untrue_since)
-    recent = select(Incident.lat, Incident.lon).where(same, Incident.received_at >= recently).limit(_CANDIDATES)
-    places = session.execute(recent).all()
+    remembered = incident.received_at - timedelta(days=rules.untrue_before_days)
+    statement = (
+        select(Incident.state, Incident.received_at, Incident.lat, Incident.lon)
+        .where(Incident.callback == incident.callback, Incident.received_at >= remembered)
+        .order_by(Incident.received_at.desc())
+        .limit(_REMEMBERED_REPORTS)
+    )
+    earlier = session.execute(statement).all()
+    recent = [row for row in earlier if row.received_at >= recently]
     return CallerHistory(
-        untrue_before=session.scalar(untrue) or 0,
-        recent_reports=len(places),
-        was_far_away=any(_is_far(incident, lat, lon, rules.far_apart_km) for lat, lon in places),
+        untrue_before=sum(row.state == Status.UNTRUE for row in earlier),
+        recent_reports=len(recent),
+        was_far_away=any(_is_far(incident, row.lat, row.lon, rules.far_apart_km) for row in recent),
     )
 
 

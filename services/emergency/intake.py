@@ -15,19 +15,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.emergency.answers import NO_STORE, with_call
-from services.emergency.grouping import group_of, has_other_callers, history_of, landmark_key, still_alone
+from services.emergency.grouping import founder_of, group_of, history_of, landmark_key, still_alone
+from services.emergency.lenient import Prose, WholeNumber, attempt_if_usable, once_or_anew, read_leniently
 from services.emergency.ranking import signals, suspicion
 from services.emergency.service import Service
 from services.emergency.tables import Incident
 from services.emergency.views import reporter_view
 from services.kit.assertion import Caller, caller_of
-from services.kit.idempotency import Answer, Attempt, attempt_of
+from services.kit.idempotency import Answer
 from services.kit.indonesia import normalise_phone
-from services.kit.inputs import MAX_JSON_BYTES, parse_json, read_bounded
+from services.kit.inputs import parse_json
 from services.kit.places import is_in_city, nearest_kecamatan
-from services.kit.problem import Problem, Refused
+from services.kit.problem import Refused
 
-_TEXT_LENGTH = 4_000  # the rest of a longer text is cut: an emergency is not refused for its length
 _NAME_LENGTH = 100
 _WORD_LENGTH = 64
 _CALLBACK = re.compile(r"\+?[0-9]{5,20}")
@@ -46,9 +46,6 @@ def _callable(text: str) -> str:
         return compact  # a landline or a foreign number: whoever calls from it still needs help
 
 
-Prose = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(lambda text: text[:_TEXT_LENGTH])]
-
-
 class NewIncident(BaseModel):
     """What a caller sends. Members that are not known are left aside."""
 
@@ -62,7 +59,7 @@ class NewIncident(BaseModel):
     landmark: Prose | None = None
     description: Prose | None = None
     name: Prose | None = None
-    people: int | None = Field(default=None, ge=0, le=1_000_000)
+    people: WholeNumber | None = Field(default=None, ge=0, le=1_000_000)
     silent: bool | None = None
 
     @model_validator(mode="after")
@@ -82,18 +79,14 @@ def routes(service: Service) -> list[Route]:
     """Return the route that takes reports in."""
 
     async def create(request: Request) -> Response:
-        # Whatever a client calls its JSON, and whatever key it repeats: the report counts.
-        body = await read_bounded(request, max_bytes=MAX_JSON_BYTES)
+        body = await read_leniently(request)
         new, caller = parse_json(body, NewIncident), caller_of(request)
-        attempt = _attempt(request, body, caller)
-        try:
-            answer = await service.once.write(
-                service.database, attempt, lambda session: _take_in(service, session, new, caller), wait=True
-            )
-        except Problem as problem:
-            if problem.code != "idempotency-key-reused":
-                raise
-            answer = await service.database.write(lambda session: _take_in(service, session, new, caller))
+        attempt = attempt_if_usable(request, body, caller=None if caller is None else caller.subject)
+
+        def act(session: Session) -> Answer:
+            return _take_in(service, session, new, caller)
+
+        answer = await service.commits.write(lambda session: once_or_anew(service.once, session, attempt, act))
         service.changes.announce([])
         if "Idempotency-Replayed" in answer.headers:
             # A phone that asks again needs what is true now: perhaps that nobody has answered yet.
@@ -103,20 +96,11 @@ def routes(service: Service) -> list[Route]:
     return [Route("/incidents", create, methods=["POST"])]
 
 
-def _attempt(request: Request, body: bytes, caller: Caller | None) -> Attempt | None:
-    try:
-        return attempt_of(request, body, caller=None if caller is None else caller.subject)
-    except Problem:
-        return None  # a key we cannot use is no reason to refuse
-
-
 def _take_in(service: Service, session: Session, new: NewIncident, caller: Caller | None) -> Answer:
     incident = _incident(service, new, caller)
     incident.group = group_of(session, service.catalogue.kind(incident.kind), incident)
     _judge(service, session, incident)
-    incident.is_corroborated = incident.group != 0 and has_other_callers(session, incident)
-    if incident.is_corroborated:
-        service.ledger.corroborate(still_alone(session, incident))
+    _compare(service, session, incident)
     case = service.ledger.open(session, incident)
     view = reporter_view(service, case, case)
     return Answer(201, with_call(view), {**NO_STORE, "Location": f"incidents/{incident.id}"})
@@ -138,6 +122,16 @@ def _judge(service: Service, session: Session, incident: Incident) -> None:
         is_verified_citizen=incident.assurance in _VERIFIED_LEVELS,
     )
     incident.signals, incident.suspicion = named, suspicion(rules, named)
+
+
+def _compare(service: Service, session: Session, incident: Incident) -> None:
+    """Tell whether other people report the same; if this is the first who does, those before are confirmed too."""
+    incident.is_corroborated = False
+    if incident.group:
+        callback, is_corroborated = founder_of(session, incident)
+        incident.is_corroborated = is_corroborated or callback != incident.callback
+        if incident.is_corroborated and not is_corroborated:
+            service.ledger.corroborate(still_alone(session, incident))
 
 
 def _is_impossible(incident: Incident) -> bool:

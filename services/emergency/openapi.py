@@ -30,6 +30,12 @@ _WAIT = parameter(
     "Seconds to wait for news; the answer comes as soon as there is some",
 )
 _ID = parameter("id", "path", {"type": "string", "minLength": 1, "maxLength": 64})
+_ANY_KEY = parameter(
+    "Idempotency-Key",
+    "header",
+    {"type": "string"},
+    "Repeat it when you do not know whether the first attempt arrived; one that cannot be used counts as none",
+)
 _REFERENCE = parameter("reference", "path", REFERENCE)
 
 
@@ -55,7 +61,7 @@ def _reporter_paths() -> Json:
         "Report an emergency: kind, a number to call back, and a position or a landmark",
         responses={"201": stored, **problems(400, 413, 422)},
         security=ANYONE,
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[_ANY_KEY],
         body=json_body(ref("NewIncident"), examples.NEW_INCIDENT),
     )
     seen = parameter("seen", "query", {"type": "string", "maxLength": 64}, "`version` already known")
@@ -74,7 +80,7 @@ def _reporter_paths() -> Json:
             **problems(400, 404, 413, 422),
         },
         security=ANYONE,
-        parameters=[_ID, IDEMPOTENCY_KEY],
+        parameters=[_ID, _ANY_KEY],
         body=json_body(ref("NewMessage"), {"text": "Saya di lantai dua, pintu terkunci."}),
     )
     inbox = operation(

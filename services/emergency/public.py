@@ -56,11 +56,10 @@ class _Place(BaseModel):
 
 
 def _place(query: Mapping[str, str]) -> _Place | None:
-    given = {name: query[name] for name in ("lat", "lon") if name in query}
-    if not given:
-        return None
+    if "lat" not in query or "lon" not in query:
+        return None  # half a position is none
     try:
-        return _Place.model_validate_strings(given)
+        return _Place.model_validate_strings({"lat": query["lat"], "lon": query["lon"]})
     except ValidationError as exc:
         raise from_validation(exc, status=400) from None
 

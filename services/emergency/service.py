@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.emergency.catalogue import Catalogue
 from services.emergency.changes import Changes
+from services.emergency.commits import SharedCommits
 from services.emergency.ledger import Ledger
 from services.kit.clock import Now
 from services.kit.database import Database
@@ -19,4 +20,5 @@ class Service:
     ledger: Ledger
     once: OnceOnly
     changes: Changes
+    commits: SharedCommits
     now: Now

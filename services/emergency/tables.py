@@ -74,7 +74,7 @@ class IncidentEvent(Base):
 
     __tablename__ = "incident_events"
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
-    serial: Mapped[int] = mapped_column(ForeignKey("incidents.serial"))
+    serial: Mapped[int] = mapped_column(RowNumber, ForeignKey("incidents.serial"))
     position: Mapped[int] = mapped_column(Integer)
     kind: Mapped[str] = mapped_column(String(32))
     actor: Mapped[str] = mapped_column(String(16))

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import httpx
 
+from services.identity.identifiers import mask, recognise
 from services.kit.database import in_thread
 
 _SECONDS = 10.0
@@ -35,13 +36,16 @@ class Sender(Protocol):
 
 
 class ConsoleSender:
-    """Prints messages on standard output: for trying things out, never for a city."""
+    """Prints messages on standard output: for trying things out, never for a city.
+
+    The recipient is masked all the same, for standard output is often a log.
+    """
 
     def __init__(self, channel: str) -> None:
         self._channel = channel
 
     async def send(self, recipient: str, text: str) -> None:
-        print(f"[{self._channel}] {recipient}: {text}", flush=True)
+        print(f"[{self._channel}] {mask(recognise(recipient))}: {text}", flush=True)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -14,7 +14,7 @@ from services.kit.settings import Option, Settings
 from services.kit.uploads import FileStore
 from services.kit.workdays import load_calendar
 from services.permits.applications import Applications
-from services.permits.bank_signature import open_secret
+from services.permits.bank_signature import CALLBACK_PATH, INQUIRY_PATH, open_secret
 from services.permits.catalogue import load_catalogue
 from services.permits.desk import Desk
 from services.permits.expiry import expiring
@@ -22,7 +22,7 @@ from services.permits.inbox import Inbox
 from services.permits.issuing import Press
 from services.permits.office import Office
 from services.permits.openapi.document import build_document
-from services.permits.payments import CALLBACK_PATH, INQUIRY_PATH, Payments
+from services.permits.payments import Payments
 from services.permits.public import Public
 from services.permits.signing import open_demo_signer
 from services.permits.tables import IDEMPOTENCY_KEYS

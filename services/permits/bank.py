@@ -28,8 +28,7 @@ from services.kit.clock import Now, iso, utc_now
 from services.kit.etag import json_response
 from services.kit.inputs import read_json
 from services.kit.problem import Problem, Text, conflict, exception_handlers, unavailable
-from services.permits.bank_signature import HEADER, open_secret, sign
-from services.permits.payments import CALLBACK_PATH, INQUIRY_PATH
+from services.permits.bank_signature import CALLBACK_PATH, HEADER, INQUIRY_PATH, open_secret, sign
 
 _MAX_PAUSE_SECONDS = 30.0
 

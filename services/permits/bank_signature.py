@@ -1,4 +1,4 @@
-"""How a bank signs its messages: HMAC-SHA256 over time and body with a shared secret.
+"""Where a bank sends its messages, and how it signs them: HMAC-SHA256 over time and body with a shared secret.
 
 The time is signed too, so that a message caught on the way is worthless minutes later.
 """
@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 HEADER = "Bank-Signature"
+INQUIRY_PATH, CALLBACK_PATH = "/payments/inquiry", "/payments/callback"
 
 _FORM = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 _MAX_AGE_SECONDS = 300  # retries sign anew; this covers slow networks and clocks that differ

@@ -18,14 +18,13 @@ from services.kit.clock import iso
 from services.kit.etag import json_response
 from services.kit.inputs import parse_json, read_json_bytes
 from services.kit.problem import FieldError, Problem, Text, conflict, not_found, unprocessable
-from services.permits.bank_signature import HEADER, is_genuine
+from services.permits.bank_signature import CALLBACK_PATH, HEADER, INQUIRY_PATH, is_genuine
 from services.permits.case import Order, expires_at
 from services.permits.machine import EventKind, State
 from services.permits.office import Office
 from services.permits.store import Opened, is_billing_code, open_case, record
 from services.permits.tables import Application, Payment
 
-INQUIRY_PATH, CALLBACK_PATH = "/payments/inquiry", "/payments/callback"
 ACCEPTED, TO_CHECK, SURPLUS = "accepted", "to_check", "surplus"
 
 _BANK, _SYSTEM = "bank", "system"

@@ -194,5 +194,21 @@ def test_a_report_nobody_was_given_cannot_be_worked_on() -> None:
         fold([*events, Event(Happening.WORK_STARTED, Actor.AGENCY, START)])
 
 
+def test_an_answer_is_rated_once_and_a_new_answer_once_more() -> None:
+    answered = [
+        received(),
+        Event(Happening.VERIFICATION_STARTED, Actor.DESK, START),
+        Event(Happening.FORWARDED, Actor.DESK, START, {"agency": "DLH"}),
+        Event(Happening.WORK_STARTED, Actor.AGENCY, START),
+        Event(Happening.FOLLOWED_UP, Actor.AGENCY, START),
+    ]
+    rated = Event(Happening.RATED, Actor.REPORTER, START, {"stars": 2})
+    assert fold([*answered, rated]).stars == 2
+    with pytest.raises(Impossible):
+        fold([*answered, rated, rated])
+    again = [Event(Happening.REOPENED, Actor.REPORTER, START), *answered[3:], rated]
+    assert fold([*answered, rated, *again]).reopenings == 1
+
+
 def test_the_drawing_is_of_the_table_in_use() -> None:
     assert PAGE.read_text(encoding="utf-8") == draw()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from services.emergency.app import NAME, compose
+from services.emergency.app import MIGRATIONS, NAME, compose
 from services.emergency.changes import Follower
 from services.emergency.service import Service
 from services.kit.logs import make_logger
@@ -27,10 +27,9 @@ FIRE: Mapping[str, Any] = {
 OPERATOR = "operator:112"
 
 
-def settings_in(folder: Path) -> Settings:
-    """Return settings for a service whose whole state is in this folder."""
-    arguments = ["--database-url", f"sqlite:///{folder}/112.sqlite3", "--data-dir", str(folder)]
-    return from_args(NAME, 0, arguments, environ={})
+def settings_for(database_url: str) -> Settings:
+    """Return settings for a service whose whole state is in this database."""
+    return from_args(NAME, 0, ["--database-url", database_url], environ={})
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,15 @@ class Centre:
         return [line["reference"] for line in await self.board(query)]
 
 
+@pytest.fixture(scope="session")
+def migrations() -> Path:
+    return MIGRATIONS
+
+
 @pytest.fixture
-async def centre(tmp_path: Path) -> AsyncIterator[Centre]:
+async def centre(database_url: str) -> AsyncIterator[Centre]:
     issuer, log = GatewayIssuer(), io.StringIO()
-    app = compose(settings_in(tmp_path), now=issuer.now, verifier=issuer.verifier(NAME), log=make_logger(NAME, log))
+    settings = settings_for(database_url)
+    app = compose(settings, now=issuer.now, verifier=issuer.verifier(NAME), log=make_logger(NAME, log))
     async with client_of(app) as client:
         yield Centre(app, issuer, client, log)

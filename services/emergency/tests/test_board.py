@@ -9,7 +9,7 @@ from services.emergency.app import NAME
 from services.emergency.tests.conftest import Centre
 from services.kit.testing import problem_code
 
-FAR = {"lat": -6.239, "lon": 106.706, "landmark": "Ciledug"}
+FAR: dict[str, Any] = {"lat": -6.239, "lon": 106.706, "landmark": "Ciledug"}
 
 
 async def find_untrue(centre: Centre, **fields: Any) -> None:

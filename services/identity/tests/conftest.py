@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 
-from services.identity.app import NAME, OPTIONS, compose
+from services.identity.app import MIGRATIONS, NAME, OPTIONS, compose
 from services.identity.policy import load_policy
 from services.identity.senders import DeliveryFailed
 from services.identity.service import Service
@@ -165,12 +165,12 @@ class City:
         return await self.service.database.read(query)
 
 
-def settings_in(folder: Path) -> Settings:
+def settings_in(folder: Path, database_url: str) -> Settings:
     return Settings(
         name=NAME,
         host="127.0.0.1",
         port=8101,
-        database_url=f"sqlite:///{folder}/identity.sqlite3",
+        database_url=database_url,
         gateway_issuer="https://gateway.test",
         gateway_jwks_url="https://gateway.test/.well-known/jwks.json",
         data_dir=folder / "files",
@@ -184,8 +184,13 @@ def issuer() -> GatewayIssuer:
 
 
 @pytest.fixture
-async def city(tmp_path: Path, issuer: GatewayIssuer) -> AsyncIterator[City]:
-    settings, post, log = settings_in(tmp_path), Post(), io.StringIO()
+def migrations() -> Path:
+    return MIGRATIONS
+
+
+@pytest.fixture
+async def city(tmp_path: Path, database_url: str, issuer: GatewayIssuer) -> AsyncIterator[City]:
+    settings, post, log = settings_in(tmp_path, database_url), Post(), io.StringIO()
     app = compose(
         settings,
         now=issuer.now,

@@ -14,8 +14,8 @@ BUDI = ("--name", "Budi Santoso", "--password", "sebuah-rahasia", "--nik", "3671
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    settings = settings_in(tmp_path)
+def run(tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]) -> Run:
+    settings = settings_in(tmp_path, database_url)
     where = ["--database-url", settings.database_url, "--data-dir", str(settings.data_dir)]
 
     def command(*argv: str) -> tuple[int, str, str]:

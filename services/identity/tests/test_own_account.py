@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -91,6 +92,7 @@ async def test_closing_signs_out_everywhere_erases_the_person_and_frees_the_iden
     assert again.claims["sub"] != phone.claims["sub"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # its files are at hand
 async def test_no_byte_on_disk_or_in_the_log_names_a_citizen(city: City, tmp_path: Path) -> None:
     phone = await city.matched()
     await phone.prove("phone")

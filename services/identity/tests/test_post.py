@@ -145,9 +145,9 @@ async def test_a_relay_that_refuses_is_a_failed_delivery_that_names_nobody() -> 
     assert "budi" not in str(caught.value)
 
 
-async def test_the_console_prints(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_console_prints_and_names_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     await ConsoleSender("sms").send("+6281234567801", "halo")
-    assert capsys.readouterr().out == "[sms] +6281234567801: halo\n"
+    assert capsys.readouterr().out == "[sms] +6281••••801: halo\n"
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,10 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, jwks_url: str = "http://127.0.0.1:9/jwks") -> Iterator[Running]:
-    settings = settings_in(folder)
+def running(
+    folder: Path, jwks_url: str = "http://127.0.0.1:9/jwks", database_url: str | None = None
+) -> Iterator[Running]:
+    settings = settings_in(folder, database_url or f"sqlite:///{folder}/identity.sqlite3")
     argv = [sys.executable, "-m", "services.identity", "--port", "0", "--database-url", settings.database_url]
     argv += ["--data-dir", str(settings.data_dir), "--gateway-issuer", ISSUER, "--gateway-jwks-url", jwks_url]
     with (folder / "log").open("a") as log:
@@ -116,9 +118,13 @@ async def test_a_draining_server_does_not_wait_for_long_polls(city: City) -> Non
         await serving
 
 
-def test_two_processes_on_one_database_share_sessions_keys_and_revocations(tmp_path: Path) -> None:
+def test_two_processes_on_one_database_share_sessions_keys_and_revocations(tmp_path: Path, database_url: str) -> None:
     issuer = GatewayIssuer(ManualNow(utc_now()))
-    with issuer.serve() as jwks_url, running(tmp_path, jwks_url) as one, running(tmp_path, jwks_url) as two:
+    with (
+        issuer.serve() as jwks_url,
+        running(tmp_path, jwks_url, database_url) as one,
+        running(tmp_path, jwks_url, database_url) as two,
+    ):
         register(one.url, "w1")
         body = {"identifier": "w1@example.test", "password": PASSWORD}
         pair = httpx.post(f"{one.url}/login", json=body).json()

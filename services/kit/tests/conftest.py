@@ -137,13 +137,8 @@ def issuer() -> GatewayIssuer:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/notes.sqlite3"
-
-
-@pytest.fixture
-def engine_tables(database_url: str) -> Iterator[None]:
-    engine = open_engine(database_url)
+def engine_tables(empty_database_url: str) -> Iterator[None]:
+    engine = open_engine(empty_database_url)
     Base.metadata.create_all(engine)
     yield
     engine.dispose()
@@ -151,9 +146,9 @@ def engine_tables(database_url: str) -> Iterator[None]:
 
 @pytest.fixture
 async def notebook(
-    issuer: GatewayIssuer, database_url: str, engine_tables: None, tmp_path: Path
+    issuer: GatewayIssuer, empty_database_url: str, engine_tables: None, tmp_path: Path
 ) -> AsyncIterator[Notebook]:
-    database = Database(open_engine(database_url))
+    database = Database(open_engine(empty_database_url))
     log, files = io.StringIO(), FileStore(tmp_path / "files")
     app = build_app(
         name="notes",

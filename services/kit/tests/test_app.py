@@ -55,11 +55,13 @@ async def test_a_role_opens_the_desk(notebook: Notebook) -> None:
     assert (await notebook.client.get("/desk", headers=officer)).status_code == 200
 
 
-async def test_112_takes_a_bad_assertion_as_anonymous(issuer: GatewayIssuer, database_url: str) -> None:
+async def test_112_takes_a_bad_assertion_and_puts_its_number_in_every_problem(
+    issuer: GatewayIssuer, empty_database_url: str
+) -> None:
     async def hello(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("halo")
 
-    database = Database(open_engine(database_url))
+    database = Database(open_engine(empty_database_url))
     verifier = issuer.verifier("emergency")
     app = build_app(
         name="emergency",
@@ -68,9 +70,13 @@ async def test_112_takes_a_bad_assertion_as_anonymous(issuer: GatewayIssuer, dat
         database=database,
         openapi={},
         refuse_bad_assertion=False,
+        problem_members={"call": "tel:112"},
     )
     async with client_of(app) as client:
         assert (await client.get("/", headers={"Authorization": "Bearer nonsense"})).text == "halo"
+        for nowhere in (await client.get("/x"), await client.get("/x%00")):
+            assert problem_code(nowhere) == "not-found"
+            assert next(iter(nowhere.json().items())) == ("call", "tel:112")
 
 
 async def test_unknown_address_and_wrong_method_are_problems(notebook: Notebook) -> None:
@@ -136,11 +142,11 @@ async def test_the_openapi_document_revalidates(notebook: Notebook) -> None:
     assert (first.json()["openapi"], again.status_code) == ("3.1.0", 304)
 
 
-async def test_calls_on_behalf_of_a_request_carry_its_names(issuer: GatewayIssuer, database_url: str) -> None:
+async def test_calls_on_behalf_of_a_request_carry_its_names(issuer: GatewayIssuer, empty_database_url: str) -> None:
     async def endpoint(_request: Request) -> PlainTextResponse:
         return PlainTextResponse(carried_headers()["X-Request-ID"])
 
-    database = Database(open_engine(database_url))
+    database = Database(open_engine(empty_database_url))
     verifier = issuer.verifier("notes")
     app = build_app(
         name="notes", routes=[Route("/", endpoint)], verifier=verifier, database=database, openapi={},
@@ -185,7 +191,8 @@ serve(app, settings)
 
 
 @pytest.fixture
-def command(database_url: str) -> list[str]:
+def command(tmp_path: Path) -> list[str]:
+    database_url = f"sqlite:///{tmp_path}/notes.sqlite3"
     return [sys.executable, "-c", SERVICE, "--database-url", database_url, "--host", "127.0.0.1"]
 
 

@@ -16,6 +16,7 @@ from services.kit.problem import Problem
 from .conftest import Note, Notebook
 
 
+@pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)
 async def test_sqlite_runs_in_wal_and_syncs_every_commit(notebook: Notebook) -> None:
     def pragmas(session: Session) -> list[object]:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -94,6 +95,7 @@ class Conflict(sqlite3.Error):
     sqlstate = "40001"
 
 
+@pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)  # which is of no matter here
 @pytest.mark.parametrize(
     ("failure", "times", "outcome"),
     [
@@ -162,18 +164,18 @@ def tables(url: str) -> set[str]:
     return found
 
 
-def test_migrate_brings_the_schema_to_head_and_may_run_again(database_url: str, migrations: Path) -> None:
-    migrate(database_url, migrations)
-    migrate(database_url, migrations)
-    assert tables(database_url) == {"a", "alembic_version"}
+def test_migrate_brings_the_schema_to_head_and_may_run_again(empty_database_url: str, migrations: Path) -> None:
+    migrate(empty_database_url, migrations)
+    migrate(empty_database_url, migrations)
+    assert tables(empty_database_url) == {"a", "alembic_version"}
 
 
-def test_a_failed_migration_changes_nothing(database_url: str, migrations: Path) -> None:
-    migrate(database_url, migrations)
+def test_a_failed_migration_changes_nothing(empty_database_url: str, migrations: Path) -> None:
+    migrate(empty_database_url, migrations)
     add(migrations, "0002", "0001", "op.create_table('b', sa.Column('id', sa.Integer)); 1 / 0")
     with pytest.raises(ZeroDivisionError):
-        migrate(database_url, migrations)
-    assert tables(database_url) == {"a", "alembic_version"}
+        migrate(empty_database_url, migrations)
+    assert tables(empty_database_url) == {"a", "alembic_version"}
 
 
 async def test_work_in_the_calling_thread_serves_commands(notebook: Notebook) -> None:

@@ -92,7 +92,7 @@ CATALOGUE: list[dict[str, Any]] = [{"code": code, "days": days} for code, days i
 
 def page(query: str) -> dict[str, Any]:
     request = Request({"type": "http", "path": "/", "headers": [], "query_string": query.encode()})
-    return page_of(request, CATALOGUE, filters=["days"], sorts=["code"], default_sort="code")
+    return page_of(request, CATALOGUE, filters=["days"], sorts=["code"], default_sort="code", also=["lat"])
 
 
 def test_a_catalogue_in_memory_pages_by_the_same_parameters() -> None:
@@ -101,6 +101,7 @@ def test_a_catalogue_in_memory_pages_by_the_same_parameters() -> None:
     second = page(f"limit=2&cursor={first['next']}")
     assert ([item["code"] for item in second["items"]], second["next"]) == (["c"], None)
     assert [item["code"] for item in page("days=2&sort=-code")["items"]] == ["c", "b"]
+    assert page("lat=-6.2") == page("")  # the endpoint's own parameter
     for wrong in ("sort=days", "cursor=!!", "limit=x"):
         with pytest.raises(Problem):
             page(wrong)

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from services.kit.settings import Settings
 from services.kit.testing import GatewayIssuer, client_of
-from services.permits.app import OPTIONS, make_app
+from services.permits.app import MIGRATIONS, OPTIONS, make_app
 
 PDF = b"%PDF-1.7\nberkas contoh\n"
 PNG = b"\x89PNG\r\n\x1a\n" + b"gambar"
@@ -92,8 +92,8 @@ class City:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/permits.sqlite3"
+def migrations() -> Path:
+    return MIGRATIONS
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def upgrade() -> None:
     op.create_table(
         "incident_events",
         sa.Column("id", _ROW_NUMBER, primary_key=True, autoincrement=True),
-        sa.Column("serial", sa.BigInteger, sa.ForeignKey("incidents.serial"), nullable=False),
+        sa.Column("serial", _ROW_NUMBER, sa.ForeignKey("incidents.serial"), nullable=False),
         sa.Column("position", sa.Integer, nullable=False),
         _text("kind", 32),
         _text("actor", 16),
