@@ -76,9 +76,8 @@ def render(
     detail = text.detail.format(agency=agency.name if agency else default_agency, seconds=seconds)
     members: dict[str, object] = {}
     if emergency:
-        call = EMERGENCY.text(language)
-        members["call"] = {"tel": "tel:112", "text": call.title}
-        detail = call.detail + detail
+        members["call"] = "tel:112"  # first, as in every answer of the emergency service itself
+        detail = EMERGENCY.text(language).detail + detail
     members |= {
         "type": _TYPE_BASE + error.code,
         "title": text.title,

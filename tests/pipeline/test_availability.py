@@ -92,7 +92,7 @@ async def test_dead_emergency_backend_says_call_112_first_and_carries_offline_da
     assert reply.status_code == 503
     problem = reply.json()
     assert next(iter(problem)) == "call"
-    assert problem["call"]["tel"] == "tel:112"
+    assert problem["call"] == "tel:112"
     assert problem["offline"] == {"posts": [{"name": "Pos Damkar", "tel": "tel:113"}]}
     assert "112" in problem["detail"]
 
