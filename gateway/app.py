@@ -23,12 +23,15 @@ from gateway.edge.tls import PublicTls
 from gateway.identity.assertion import Minter
 from gateway.identity.issuers import TrustedIssuers
 from gateway.identity.revocation import Revocations
+from gateway.identity.sharing import SharedRevocations
 from gateway.identity.signing import BadSigningKey
 from gateway.identity.verifier import Verifier
 from gateway.ops.admin import Controls, ops_application
 from gateway.ops.cache_admin import CacheControls
-from gateway.ops.catalogue import public_pages
+from gateway.ops.catalogue import PageSources, public_pages
 from gateway.ops.health import Component, Readiness
+from gateway.ops.openapi.documents import Documents
+from gateway.ops.status import StatusSources
 from gateway.pipeline.admit import Room
 from gateway.pipeline.cache import Cache
 from gateway.pipeline.call import Edition
@@ -38,8 +41,8 @@ from gateway.registry.accepted import NotRemembered, remember
 from gateway.registry.load import reload
 from gateway.registry.problems import ConfigError
 from gateway.registry.snapshot import ServerPolicy, Snapshot
+from gateway.rules.field_kinds import FieldKind, answer_field_kind, is_end_to_end
 from gateway.rules.forwarding import trusted_networks
-from gateway.rules.heads import FieldKind, answer_field_kind
 from gateway.store.fallback import Limiter
 from gateway.store.open import open_bus, open_store
 from gateway.store.purge import TOPIC, Purge, decode_purge
@@ -93,19 +96,22 @@ class Gateway:
 
         self.revocations = Revocations(self.clock)
         self._http = httpx.AsyncClient(trust_env=False, follow_redirects=False)
-        self.issuers = TrustedIssuers(self._http, self.revocations, self.clock)
         self.targets = Targets(self.clock, on_change=self._target_changed)
         self._client = DirectClient(self.clock, ResponseRecogniser(_answer_line, HEAD_LIMITS))
         self._probe_client = HttpxClient()
         self._probes = Probes(self._probe_client, self.targets)
+        self.documents = Documents(self._probe_client, self.targets, self.clock, log)
         self.store = open_store(snapshot.store, self.clock)
         self.bus = open_bus(snapshot.store, self.clock)
+        shared = SharedRevocations(self.revocations, self.bus)
+        self.issuers = TrustedIssuers(self._http, self.revocations, self.clock, on_revoked=shared.tell)
         self.bus.subscribe(TOPIC, self._purge_told)
         self.bus.on_gap(self._purge_missed)
         self.responses = ResponseStore(snapshot.store.cache_max_bytes)
         self.cache = Cache(self.responses, self.clock, is_revoked=self.revocations.is_revoked)
         self.revocations.changed.subscribe(self.cache.citizens.sweep)
         self.edition = self._first_edition(snapshot, generation)
+        self.limiter = Limiter(self.store, self.clock)
         self.pipeline = Pipeline(self._parts(), lambda: self.edition)
         self.readiness = Readiness(lambda: self.drain.draining)
         self._observe_itself()
@@ -124,6 +130,7 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Take everything down, in the reverse order of its making."""
+        await self.documents.aclose()
         await self._probes.aclose()
         await self.issuers.aclose()
         await self.cache.aclose()
@@ -131,6 +138,7 @@ class Gateway:
         await self._probe_client.aclose()
         await self._http.aclose()
         await self.bus.aclose()
+        await self.limiter.aclose()  # unspent slices of budget go back to the store
         await self.store.aclose()
         await self.access_log.aclose()
 
@@ -142,6 +150,7 @@ class Gateway:
             except (ConfigError, BadSigningKey, OSError) as error:
                 return self._refuse(error)
             await self.commit(prepared, self.edition.generation + 1)
+            self.log.info("registry accepted", **self._registry_view())
             return ()
 
     async def prepare(self, build: Callable[[], Snapshot]) -> Prepared:
@@ -164,7 +173,6 @@ class Gateway:
             self.tls.succeed(prepared.tls)
         self._last_refused = None
         await self._remember(snapshot)
-        self.log.info("registry accepted", **self._registry_view())
 
     def _refuse(self, error: ConfigError | BadSigningKey | OSError) -> tuple[str, ...]:
         problems = tuple(map(str, error.problems)) if isinstance(error, ConfigError) else (str(error),)
@@ -208,19 +216,30 @@ class Gateway:
         self._client.apply(policies)
         self._probe_client.apply(policies)
         self._probes.apply(policies)
+        self.documents.apply(snapshot)
 
     def _parts(self) -> Parts:
         return Parts(
             clock=self.clock,
-            limiter=Limiter(self.store, self.clock),
+            limiter=self.limiter,
             cache=self.cache,
             forwarder=Forwarder(self._client, self.targets, self.clock),
             room=Room(),
             observer=Observer(self.clock, self.metrics, self.access_log.add),
             log=self.log,
             failing_since=self._failing_since,
-            pages=public_pages(lambda: self.edition.snapshot, lambda: self.edition.minter.jwks()),
+            pages=public_pages(self._page_sources()),
         )
+
+    def _page_sources(self) -> PageSources:
+        status = StatusSources(
+            clock=self.clock,
+            snapshot=lambda: self.edition.snapshot,
+            health=self.targets.health,
+            counters=self.metrics.routes,
+            since=self.clock.wall(),
+        )
+        return PageSources(status, self.documents, lambda: self.edition.minter.jwks())
 
     def _controls(self) -> Controls:
         return Controls(
@@ -268,8 +287,12 @@ class Gateway:
         self.readiness.add(self._identity_health)
         self.readiness.add(self._service_health)
         metrics = self.metrics
-        metrics.gauge("gateway_registry_generation", "Editions since start.", lambda: self.edition.generation)
-        metrics.gauge("gateway_registry_refused", "1 while the last reload was refused.", self._is_refused)
+        metrics.gauge(
+            "gateway_registry_generation", "Editions since start.", lambda: self.edition.generation, merge="least"
+        )
+        metrics.gauge(
+            "gateway_registry_refused", "1 while the last reload was refused.", self._is_refused, merge="most"
+        )
         metrics.counter("gateway_reloads_refused", "Reloads that were refused.", lambda: self._reloads_refused)
         metrics.counter("gateway_access_lines_lost", "Access lines dropped.", lambda: self.access_log.lost)
         metrics.gauge("gateway_cache_bytes", "Bytes of stored answers.", lambda: self.responses.size_bytes)
@@ -283,14 +306,21 @@ class Gateway:
         metrics.counter("gateway_connections_refused", "Clients over a limit.", lambda: self.lane.refused)
         metrics.gauge("gateway_blocks_remembered", "Header blocks recognised.", lambda: self.lane.blocks.size)
         metrics.counter("gateway_blocks_evicted", "Header blocks that made room.", lambda: self.lane.blocks.evicted)
-        metrics.gauge("gateway_draining", "1 while this process drains.", lambda: int(self.drain.draining))
+        metrics.gauge("gateway_draining", "Processes that drain.", lambda: int(self.drain.draining))
+        metrics.gauge("gateway_store_up", "1 while the store answers.", self._is_store_up, merge="least")
+        documents = self.documents
         metrics.gauge(
-            "gateway_store_up", "1 while the store answers.", lambda: int(self.store.health().status == "pass")
+            "gateway_openapi_missing", "Documents that cannot be had.", lambda: len(documents.missing), merge="most"
         )
-        metrics.gauges("gateway_service_up", "1 while a target of the service is up.", "service", self._services_up)
+        metrics.gauges(
+            "gateway_service_up", "1 while a target of the service is up.", "service", self._services_up, merge="least"
+        )
 
     def _is_refused(self) -> int:
         return int(self._last_refused is not None)
+
+    def _is_store_up(self) -> int:
+        return int(self.store.health().status == "pass")
 
     def _services_up(self) -> Iterable[tuple[str, float]]:
         return [(one.service, float(one.status != "fail")) for one in self.targets.all_health()]
@@ -306,8 +336,10 @@ class Gateway:
         return [Component("registry", "pass", f"generation {self.edition.generation}, {snapshot.digest[:12]}")]
 
     def _store_health(self) -> Iterable[Component]:
-        health = self.store.health()
-        return [Component("store", health.status, health.detail, health.since)]
+        counters, bus = self.store.health(), self.bus.health()
+        health = max(counters, bus, key=lambda one: _WORSE[one.status])
+        detail = health.detail if health is counters else f"messages between workers: {health.detail}"
+        return [Component("store", health.status, detail, health.since)]
 
     def _identity_health(self) -> Iterable[Component]:
         """One component for all issuers: the worst of their keys and revocation lists."""
@@ -332,7 +364,9 @@ def _public_tls(server: ServerPolicy) -> PublicTls | None:
 
 def _answer_line(name: bytes) -> LineKind:
     """Tell what becomes of an agency's field, in the terms of the one who reads the lines."""
-    return LineKind.PASS if answer_field_kind(name) is FieldKind.PASS else LineKind.DROP
+    if answer_field_kind(name) is not FieldKind.PASS:
+        return LineKind.DROP
+    return LineKind.KEEP if is_end_to_end(name) else LineKind.PASS
 
 
 _WORSE: Final = {"pass": 0, "warn": 1, "fail": 2}

@@ -9,6 +9,7 @@ import asyncio
 
 from gateway.edge.lane import Lane
 from gateway.edge.outgoing import CONTINUE, frame, interim_head
+from gateway.edge.peer import reset
 from gateway.fields import Fields
 from gateway.pipeline.call import Reply
 from gateway.rules.heads import trailer_fields
@@ -107,7 +108,7 @@ class Outlet:
     def cut(self) -> None:
         """End an answer that will not be whole, so that it cannot be taken for one (RFC 9112 section 8)."""
         if self.until_close:
-            self.transport.abort()  # a plain close would look like the end of the answer
+            reset(self.transport)  # a plain close would look like the end of the answer
         else:
             self.transport.close()
 

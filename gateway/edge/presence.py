@@ -8,14 +8,14 @@ has left answers it with a reset; the kernel knows of that at once, a transport 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from typing import Final
+
+from gateway.edge.peer import is_reset
 
 _PROBE_AFTER_SECONDS: Final = 0.03  # an answer that comes before needs no probe; one who left is noticed within 100 ms
 _LOOK_AFTER_SECONDS: Final = 0.01
 _LOOK_SECONDS_AT_MOST: Final = 1.0
-_TCP_CLOSE: Final = 7  # from the kernel's list of states; Python has no name for it
 
 
 class Presence:
@@ -54,12 +54,3 @@ class Presence:
 
 def _later(seconds: float, look: Callable[[float], None], pause_seconds: float) -> asyncio.TimerHandle:
     return asyncio.get_running_loop().call_later(seconds, look, pause_seconds)
-
-
-def is_reset(transport: asyncio.Transport) -> bool:
-    """Tell whether the other end has reset the connection."""
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return False
-    state: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-    return state == _TCP_CLOSE

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import httpx
@@ -25,6 +25,7 @@ from gateway.registry.snapshot import IssuerPolicy
 _WAIT_SECONDS: Final = 10  # also the longest a connection that died unnoticed can hide news, beside the next line
 _ANSWER_SECONDS: Final = 5.0  # beyond the wait it asked for, an issuer has this long to answer
 _MAX_BYTES: Final = 8 * 1024 * 1024  # all revocations in force, about 80 bytes each
+_MOST_AT_FIRST: Final = 100  # the first answer is everything in force, but if that is nothing, the first news
 # A logout must be known within a second, also just after the issuer returned or when it ignores `wait`.
 _LEAST_PAUSE_SECONDS: Final = 0.1
 _MOST_PAUSE_SECONDS: Final = 0.8
@@ -41,7 +42,9 @@ class RevocationFeed:
         clock: Clock,
         *,
         jitter: Callable[[], float] = random.random,
+        on_news: Callable[[Sequence[Revocation]], object] | None = None,
     ) -> None:
+        """`on_news` is told what was not known here yet, but no long list read at first, which everybody reads."""
         if policy.revocations_url is None:
             raise ValueError(f"issuer {policy.issuer} has no revocations_url")
         self._issuer = policy.issuer
@@ -50,6 +53,7 @@ class RevocationFeed:
         self._revocations = revocations
         self._clock = clock
         self._jitter = jitter
+        self._on_news = on_news
         self._after = 0
         self._task: asyncio.Task[None] | None = None
         self.skipped = 0
@@ -90,7 +94,9 @@ class RevocationFeed:
         following, entries = _read_page(document)
         readable = [entry for entry in (read_entry(self._issuer, each) for each in entries) if entry is not None]
         self.skipped += len(entries) - len(readable)
-        self._revocations.add(readable)
+        news = self._revocations.add(readable)
+        if news and (self._after or len(news) <= _MOST_AT_FIRST) and self._on_news is not None:
+            self._on_news(news)
         # A number that went back means the issuer lost its list: ask for everything again.
         self._after = following if following >= self._after else 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import httpx
 
@@ -11,17 +11,25 @@ from gateway.clock import Clock
 from gateway.identity.condition import Condition
 from gateway.identity.feed import RevocationFeed
 from gateway.identity.keys import JwksSource
-from gateway.identity.revocation import Revocations
+from gateway.identity.revocation import Revocation, Revocations
 from gateway.registry.snapshot import IssuerPolicy
 
 
 class TrustedIssuers:
     """Starts and closes what follows each issuer. Owns its tasks, not `client`."""
 
-    def __init__(self, client: httpx.AsyncClient, revocations: Revocations, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        revocations: Revocations,
+        clock: Clock,
+        on_revoked: Callable[[Sequence[Revocation]], object] | None = None,
+    ) -> None:
+        """`on_revoked` is told of each revocation that an issuer's list brings as news."""
         self._client = client
         self._revocations = revocations
         self._clock = clock
+        self._on_revoked = on_revoked
         self._feeds: dict[str, RevocationFeed] = {}
         self.policies: tuple[IssuerPolicy, ...] = ()
         self.sources: Mapping[str, JwksSource] = {}  # by issuer
@@ -41,7 +49,9 @@ class TrustedIssuers:
         for policy in fresh:
             sources[policy.issuer] = JwksSource(policy, self._client, self._clock)
             if policy.revocations_url is not None:
-                feeds[policy.issuer] = RevocationFeed(policy, self._client, self._revocations, self._clock)
+                feeds[policy.issuer] = RevocationFeed(
+                    policy, self._client, self._revocations, self._clock, on_news=self._on_revoked
+                )
                 feeds[policy.issuer].start()
         try:
             await asyncio.gather(*(self._bring_up(sources[policy.issuer]) for policy in fresh))

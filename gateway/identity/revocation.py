@@ -44,14 +44,13 @@ class Revocations:
     def __len__(self) -> int:
         return len(self._in_force)
 
-    def add(self, revocations: Iterable[Revocation]) -> None:
-        """Put these in force; those over already are ignored, and repeating one changes nothing."""
-        changed = False
-        for revocation in revocations:
-            changed |= self._add(revocation)
+    def add(self, revocations: Iterable[Revocation]) -> tuple[Revocation, ...]:
+        """Put these in force and return what was news; one that is over or repeated changes nothing and is none."""
+        news = tuple(revocation for revocation in revocations if self._add(revocation))
         self._forget()
-        if changed:
+        if news:
             self.changed.send()
+        return news
 
     def is_revoked(self, identity: Identity) -> bool:
         """Tell whether the session of `identity` was ended, or all its subject's tokens of that age."""

@@ -177,6 +177,8 @@ class Asker:
             landing.stored = self._finish(asked, storing, content, response.trailers, landing.sequence)
         else:
             landing.recording = Recording(storing.max_body_bytes)
+            # The pump may run far before the one who asked does.
+            landing.reader = landing.recording.reader() if landing.relay.with_body else None
             if storing.may_serve_waiters:
                 self.arriving.setdefault(asked.key, []).append(landing)
         return landing

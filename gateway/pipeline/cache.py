@@ -120,10 +120,11 @@ class Cache:
         now = self._clock.wall()
         shelf = self._responses.find(asked.key, now)
         verdict = lookup(asked.request, () if shelf is None else shelf.variants, asked.policy, now)
-        if shelf is not None and isinstance(verdict, FromCache):
+        fields = asked.request.fields
+        if shelf is not None and isinstance(verdict, FromCache) and shelf.ready(fields, asked.policy, now) is None:
             ready = replies.made_ready(verdict, shelf, asked.policy)
             if ready is not None:
-                shelf.make_ready(asked.request.fields, ready)
+                shelf.make_ready(fields, ready)
         return verdict
 
     async def _act(self, asked: Lookup, verdict: Verdict) -> Reply:
@@ -206,10 +207,10 @@ class Cache:
         elif isinstance(landing, Arriving):
             if landing.head.status in FAILURE_STATUSES:
                 self._resting.add(asked.key)
+            if not flight.has_asker:
+                await landing.discard()
             if landing.recording is not None:
                 await self._asker.pump(asked, landing)
-            elif not flight.has_asker:
-                await landing.discard()
 
     async def _ride(self, asked: Lookup, flight: Flight, *, first: bool) -> Landing | None:
         began = self._clock.monotonic()

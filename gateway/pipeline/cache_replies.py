@@ -15,7 +15,7 @@ from gateway.rules.caching.policy import CachePolicy
 from gateway.rules.caching.status import CacheStatus
 from gateway.rules.caching.storing import Storing
 from gateway.rules.caching.verdicts import Answer, Forwarded, FromCache, ServeStale
-from gateway.store.responses import Ready, Shelf
+from gateway.store.shelf import Ready, Shelf
 
 
 def from_answer(answer: Answer, status: CacheStatus, *more: tuple[bytes, bytes]) -> Reply:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gateway.fields import Fields
-from gateway.pipeline.recording import Bell, Recording
+from gateway.pipeline.recording import Bell, Reader, Recording
 from gateway.rules.caching.stored import StoredResponse
 from gateway.rules.caching.verdicts import OriginHead, Refreshed, Relay
 from gateway.stepping import Signal
@@ -32,6 +32,7 @@ class Arriving:
     sequence: int  # when it was asked for, in the sequence of changes
     stored: StoredResponse | None = None
     recording: Recording | None = None
+    reader: Reader | None = None  # of the recording, kept for the one who asked
 
     @property
     def is_kept(self) -> bool:
@@ -39,8 +40,10 @@ class Arriving:
         return self.stored is not None or (self.recording is not None and not self.recording.is_too_large)
 
     async def discard(self) -> None:
-        """Give up a body that nobody is going to read."""
-        if self.recording is None and self.response.body is not None:
+        """Give up what was kept for the one who asked; others may still read, and what is recorded is still stored."""
+        if self.reader is not None:
+            await self.reader.aclose()
+        elif self.recording is None and self.response.body is not None:
             await self.response.body.aclose()
 
 

@@ -75,13 +75,14 @@ async def _relayed(asked: Lookup, verdict: Miss | NeedsValidation, landing: Arri
     )
     if landing.stored is not None and first(asked.request.fields, b"range") is not None:
         # The agency was asked for all of it; the part is cut here.
+        await landing.discard()
         return replies.from_answer(serve(asked.request, landing.stored, asked.policy, now).answer, status)
     fields = (*sent.fields, (b"cache-status", status.render()))
     if not sent.with_body:
         await landing.discard()
         return Reply(sent.status, fields, b"")
-    if landing.recording is not None:
-        body = Charged(landing.recording.reader(), clock, asked.seen)
+    if landing.reader is not None:
+        body = Charged(landing.reader, clock, asked.seen)
         return Reply(sent.status, fields, None, body, response.length)
     if response.body is not None:
         charged = Charged(response.body, clock, asked.seen)

@@ -66,6 +66,7 @@ class Observer:
         counters.limited += seen.status == 429 and seen.code == "quota-exceeded"
         counters.shadowed += seen.shadowed
         counters.emergency_flagged += seen.flagged
+        counters.agency_faults += ending != "gone" and _is_agencys_fault(seen)
         self._write(self._line(seen, counters, ending, sent_bytes, total, own))
 
     def _line(
@@ -97,3 +98,8 @@ class Observer:
                 tail,
             )
         )
+
+
+def _is_agencys_fault(seen: Observation) -> bool:
+    """Tell whether the answer failed by the agency: we said so, or its own 5xx went through as it came."""
+    return seen.source == "agency" or (seen.status >= 500 and seen.source is None)

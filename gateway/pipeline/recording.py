@@ -102,10 +102,15 @@ class Recording:
         self.held_bytes += len(piece)
         if self.held_bytes > self._max_bytes:
             self.is_too_large = True
-            while self.held_bytes > self._max_bytes and len(self._pieces) > 1:
-                self.held_bytes -= len(self._pieces.popleft())
-                self._first += 1
+            self._forget_what_was_read()
         self._bell.ring()
+
+    def _forget_what_was_read(self) -> None:
+        """Keep to the bound: what the fastest reader has had goes, whether or not the slower ones have."""
+        fastest = max((one.position for one in self._readers), default=0)
+        while self.held_bytes > self._max_bytes and self._first < fastest:
+            self.held_bytes -= len(self._pieces.popleft())
+            self._first += 1
 
     async def wanted(self) -> bool:
         """Wait until some reader has read all there is; return False when nobody reads any more."""

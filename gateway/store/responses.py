@@ -9,80 +9,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
-from gateway.fields import Block, Fields, without
 from gateway.rules.caching.keys import SHARED, PrimaryKey
 from gateway.rules.caching.policy import CachePolicy
 from gateway.rules.caching.stored import StoredResponse
 from gateway.store.purge import Purge
-from gateway.store.queues import GHOST_BYTES, Queued, Queues
+from gateway.store.queues import GHOST_BYTES, Queues
+from gateway.store.shelf import Shelf
 
 MAX_VARIANTS: Final = 32  # by one key; a client that invents values of a varying field only pushes out its own kind
 # What keeping a key costs beside its answers, in sizes of CPython 3.11: the key, its places in the queue and the
 # indexes, the shelf, and the hash that is left behind.
 KEY_OVERHEAD_BYTES: Final = 1_100 + GHOST_BYTES
 _TAG_OVERHEAD_BYTES: Final = 330
-_MAX_READY: Final = 8  # spellings of the selecting fields by one key; phones of one kind spell them alike
+_STALE_GRACE_SECONDS: Final = 3_600.0
 
 N = TypeVar("N", str, bytes)
-
-
-class Ready(NamedTuple):
-    """An answer as it can be sent to anybody who asks plainly, until `until` (wall-clock seconds), under `policy`.
-
-    `said` are the fields that change with time; `block` holds all others.
-    """
-
-    until: float
-    policy: CachePolicy
-    status: int
-    block: Block
-    said: Fields
-    body: bytes
-
-
-class Shelf(Queued):
-    """All that is stored under one key, and what was made ready from it for the requests that came last.
-
-    `names` are the fields that select among the variants.
-    """
-
-    __slots__ = ("_blocks", "_ready", "keep_until", "names", "variants")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fill(())
-        self.keep_until = 0.0
-
-    def fill(self, variants: tuple[StoredResponse, ...]) -> None:
-        """Put these in place of what was there."""
-        self.variants = variants
-        self.names = frozenset(name for one in variants for name, _ in one.selecting)
-        self._blocks: dict[int, Block] = {}
-        self._ready: dict[Fields, Ready] = {}
-
-    def block(self, stored: StoredResponse) -> Block:
-        """Return the fields of one of the variants, without Content-Length, as a block that is made once."""
-        found = self._blocks.get(id(stored))
-        if found is None:
-            found = self._blocks[id(stored)] = Block(fields=without(stored.fields, (b"content-length",)))
-        return found
-
-    def ready(self, fields: Fields, policy: CachePolicy, now: float) -> Ready | None:
-        """Return what lies ready for a plain GET with these `fields`: whoever says the same selects the same."""
-        found = self._ready.get(self._selection(fields))
-        return found if found is not None and found.policy is policy and now < found.until else None
-
-    def make_ready(self, fields: Fields, ready: Ready) -> None:
-        """Have `ready` lie there for the next one who says the same."""
-        if len(self._ready) >= _MAX_READY:
-            self._ready.clear()
-        self._ready[self._selection(fields)] = ready
-
-    def _selection(self, fields: Fields) -> Fields:
-        names = self.names
-        return tuple([field for field in fields if field[0] in names]) if names else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +83,7 @@ class ResponseStore:
     def put(self, key: PrimaryKey, stored: StoredResponse, policy: CachePolicy, now: float) -> bool:
         """Store one answer in place of the variant that the same requests select; tell whether there was room."""
         others = (one for one in self.variants(key) if one.selecting != stored.selecting)
-        useful = [one for one in others if one.keep_until(policy) > now]
+        useful = [one for one in others if _kept_until(one, policy) > now]
         return self._fill(key, (stored, *useful)[:MAX_VARIANTS], policy)
 
     def replace(self, key: PrimaryKey, old: StoredResponse, new: StoredResponse, policy: CachePolicy) -> None:
@@ -200,7 +143,7 @@ class ResponseStore:
     # ---- how it is kept
 
     def _fill(self, key: PrimaryKey, variants: tuple[StoredResponse, ...], policy: CachePolicy) -> bool:
-        keep_until = max(one.keep_until(policy) for one in variants)
+        keep_until = max(_kept_until(one, policy) for one in variants)
         shelf = self._shelves.get(key)
         if shelf is None:
             shelf = Shelf()
@@ -289,6 +232,14 @@ class ResponseStore:
         self._queues.clear()
         for index in (self._shelves, self._by_service, self._by_tag, self._by_partition):
             index.clear()
+
+
+def _kept_until(stored: StoredResponse, policy: CachePolicy) -> float:
+    """Return until when an answer can be of use, also to a client that itself accepts a stale one (`max-stale`)."""
+    keep_until = stored.keep_until(policy)
+    if not stored.freshness.may_be_stale(stored.status, policy):
+        return keep_until
+    return max(keep_until, stored.expires_at(policy) + _STALE_GRACE_SECONDS)
 
 
 def _tags_of(variants: Iterable[StoredResponse]) -> frozenset[bytes]:

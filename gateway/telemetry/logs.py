@@ -6,11 +6,15 @@ It decides no level and keeps no state beyond what waits to be written.
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import os
+import queue
 import select
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
@@ -22,13 +26,54 @@ Write = Callable[[bytes], object]
 # Workers share one standard output; a pipe does not tear apart or mix writes up to this size (POSIX: at least 512).
 _PIPE_BYTES: Final = select.PIPE_BUF
 _FLUSH_SECONDS: Final = 0.2
+_MAX_WAITING_LINES: Final = 10_000
 _MAX_WAITING_BYTES: Final = 8 * 1024 * 1024  # a stuck reader of our output must not eat the memory; loss is counted
 
 
+class Unblocked:
+    """A stream whose `write` never waits: a thread writes, and a reader of our output that is stuck costs lines only.
+
+    Bounded; `lost` counts what found no place. `close` waits a moment for what is left, at the end of the process.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._waiting: queue.Queue[str | None] = queue.Queue(_MAX_WAITING_LINES)
+        self.lost = 0
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def write(self, text: str) -> None:
+        """Take a text to be written; one that finds the queue full is lost."""
+        try:
+            self._waiting.put_nowait(text)
+        except queue.Full:
+            self.lost += 1
+
+    def flush(self) -> None:
+        """Do nothing: every line is flushed once it is written."""
+
+    def close(self) -> None:
+        """Have what waits written, if that takes no longer than a second."""
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(None)
+        self._thread.join(1.0)
+
+    def _run(self) -> None:
+        while (text := self._waiting.get()) is not None:
+            with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+                self._stream.write(text)
+                self._stream.flush()
+
+
 def open_log(*, stream: Any = None) -> Log:
-    """Make the logger of one process. Every line is one JSON object with `timestamp`, `level` and `event`."""
+    """Make the logger of one process. Every line is one JSON object with `timestamp`, `level` and `event`.
+
+    Without a `stream`, lines go to standard output by way of a thread: a caller never waits for whoever reads them.
+    """
     logger: Log = structlog.wrap_logger(
-        structlog.WriteLogger(stream if stream is not None else sys.stdout),
+        structlog.WriteLogger(cast("TextIO", stream if stream is not None else Unblocked(sys.stdout))),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -67,6 +67,7 @@ class RouteCounters:
     """What is counted for one route. Held by name beside the snapshot, so a reload loses nothing."""
 
     __slots__ = (
+        "agency_faults",
         "cache",
         "emergency_flagged",
         "gateway",
@@ -91,6 +92,7 @@ class RouteCounters:
         self.limited = 0
         self.shadowed = 0
         self.emergency_flagged = 0
+        self.agency_faults = 0  # answers that failed by the agency's fault; what promises are measured by
 
     @property
     def requests(self) -> int:
@@ -109,6 +111,7 @@ class RouteCounters:
             self.limited,
             self.shadowed,
             self.emergency_flagged,
+            self.agency_faults,
         ]
 
     def add(self, numbers: Sequence[float]) -> None:
@@ -122,6 +125,7 @@ class RouteCounters:
         self.limited += int(next(rest))
         self.shadowed += int(next(rest))
         self.emergency_flagged += int(next(rest))
+        self.agency_faults += int(next(rest))
 
 
 class Metrics(Collector):
@@ -182,6 +186,7 @@ def route_families(routes: Iterable[RouteCounters]) -> list[Metric]:
         "Emergency requests let through with a token that does not hold.",
         labels=labels,
     )
+    faults = CounterMetricFamily("gateway_agency_faults", "Answers that failed by the agency's fault.", labels=labels)
     gateway = HistogramMetricFamily("gateway_own_seconds", "Time spent in the gateway.", labels=labels)
     upstream = HistogramMetricFamily("gateway_agency_seconds", "Time until the agency's answer.", labels=labels)
     for one in routes:
@@ -195,6 +200,7 @@ def route_families(routes: Iterable[RouteCounters]) -> list[Metric]:
         limited.add_metric(names, one.limited)
         shadowed.add_metric(names, one.shadowed)
         flagged.add_metric(names, one.emergency_flagged)
+        faults.add_metric(names, one.agency_faults)
         gateway.add_metric(names, one.gateway.buckets(), one.gateway.total_seconds)
         upstream.add_metric(names, one.upstream.buckets(), one.upstream.total_seconds)
-    return [requests, cache, limited, shadowed, flagged, gateway, upstream]
+    return [requests, cache, limited, shadowed, flagged, faults, gateway, upstream]

@@ -21,9 +21,10 @@ class LineKind(IntEnum):
     PASS = 0  # goes on
     DROP = 1  # ends here
     CREDENTIAL = 2  # ends here, and says who is calling
+    KEEP = 3  # goes on, nominated for this hop or not: it is meant for whoever comes after us (RFC 9110, 7.6.1)
 
 
-Policy: TypeAlias = Callable[[bytes], LineKind]  # PASS, DROP or CREDENTIAL for a lower-cased name; pure
+Policy: TypeAlias = Callable[[bytes], LineKind]  # what becomes of a lower-cased name; pure
 
 # Fields of this hop (RFC 9110 section 7.6.1 and RFC 7540 section 3.2.1): no policy can pass them.
 HOP_BY_HOP: Final = frozenset(
@@ -84,12 +85,13 @@ VOLATILE_RESPONSE_NAMES: Final = frozenset(
 class Line:
     """What one header line means; only `used` changes once it is made."""
 
-    __slots__ = ("field", "passed", "statement", "used")
+    __slots__ = ("field", "is_kept", "passed", "statement", "used")
 
-    def __init__(self, field: Field, passed: bytes, statement: Statement | None) -> None:
+    def __init__(self, field: Field, passed: bytes, statement: Statement | None, *, is_kept: bool = False) -> None:
         self.field: Final = field
         self.passed: Final = passed  # serialised anew with its CRLF; empty where it does not go on
         self.statement: Final = statement
+        self.is_kept: Final = is_kept  # goes on though nominated
         self.used = False
 
 
@@ -108,7 +110,7 @@ class SortedLines:
     def passed(self, nominated: frozenset[bytes]) -> Block:
         """Return what goes on: lines that pass and are not nominated for this hop (RFC 9110 section 7.6.1)."""
         if nominated:
-            wire = b"".join([line.passed for line in self.lines if line.field[0] not in nominated])
+            wire = b"".join([line.passed for line in self.lines if line.is_kept or line.field[0] not in nominated])
         else:
             wire = b"".join(self._passing)
         return Block(wire=wire) if wire else EMPTY
@@ -157,17 +159,19 @@ class LineMemory:
     def _read_line(self, text: bytes, found: SortedLines) -> Line:
         name, value = field = read_field(text)
         passed = b""
+        is_kept = False
         statement: Statement | None = None
         reader = self._readers.get(name)
         if reader is not None:
             statement = reader(value)
         elif name not in HOP_BY_HOP:
             kind = self._policy(name)
-            if kind is LineKind.PASS:
+            if kind is LineKind.PASS or kind is LineKind.KEEP:
+                is_kept = kind is LineKind.KEEP
                 passed = b"%b: %b\r\n" % (text[: len(name)], value)
             elif kind is LineKind.CREDENTIAL:
                 statement = CredentialStatement(value)
-        line = Line(field, passed, statement)
+        line = Line(field, passed, statement, is_kept=is_kept)
         if name in self._volatile_names or not self.table.accepts(text):
             found.is_repeatable = False
         else:

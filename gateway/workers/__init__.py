@@ -12,6 +12,6 @@ docs/workers.md tells the whole; everything a request meets is in `app` and belo
 
 from __future__ import annotations
 
-from gateway.workers.cpus import usable_cpus as usable_cpus
 from gateway.workers.command import run as run
+from gateway.workers.cpus import usable_cpus as usable_cpus
 from gateway.workers.server import serving as serving

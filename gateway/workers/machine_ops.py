@@ -61,7 +61,7 @@ def machine_application(
         }
         serving = machine.serving()
         answers = await asyncio.gather(*(member.ask(asked) for member in serving))
-        return _joined(request.method, [(one.number, answer) for one, answer in zip(serving, answers, strict=True)])
+        return joined(request.method, [(one.number, answer) for one, answer in zip(serving, answers, strict=True)])
 
     return Starlette(
         routes=[
@@ -75,7 +75,7 @@ def machine_application(
     )
 
 
-def _joined(method: str, told: Sequence[tuple[int, Body | None]]) -> Response:
+def joined(method: str, told: Sequence[tuple[int, Body | None]]) -> Response:
     """Join the workers' answers. The worst is the answer: what only some have done is not done.
 
     JSON objects also list each worker's own; and where something was done, the numbers of what was done are added up.

@@ -78,13 +78,15 @@ class Supervisor:
             for number in self._places:
                 self._spawn(self._keep(number))
             await self._ending.wait()
+        has_failed = not has_begun and not self._ending.is_set()
+        self._ending.set()
         await self._end_all()
         for task in self._tasks:
             task.cancel()
         ops.should_exit = True
         await watching
         self._log.info("ended")
-        return 0 if has_begun or self._ending.is_set() else 1
+        return int(has_failed)
 
     def take_signals(self) -> None:
         """Obey this process's signals from now on."""

@@ -38,7 +38,8 @@ class ServiceDocument:
         self._whole = _object(parsed, "the document")
         version = self._whole.get("openapi")
         if not isinstance(version, str) or not version.startswith("3.1."):
-            raise UnusableDocument(f"publish OpenAPI 3.1; this says {str(version or self._whole.get('swagger'))[:20]!r}")
+            said = str(version or self._whole.get("swagger"))[:20]
+            raise UnusableDocument(f"publish OpenAPI 3.1; this says {said!r}")
 
     def operations(self) -> Iterator[Operation]:
         """Yield every operation of every path."""

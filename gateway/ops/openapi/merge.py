@@ -32,6 +32,7 @@ class Fragment:
 
     paths: Json = field(default_factory=dict)
     components: dict[str, Json] = field(default_factory=dict)
+    described: set[str] = field(default_factory=set)  # templates of the routes that the service's document describes
     _keys: dict[tuple[str, ...], str] = field(default_factory=dict)  # shape -> the path it is written as
 
     def put(self, path: str, method: str, operation: Json) -> None:
@@ -51,11 +52,16 @@ def fragment(service: Service, routes: Iterable[Route], matcher: Matcher[Route],
             _describe(made, service, matcher, ServiceDocument(raw))
         except RecursionError:
             raise UnusableDocument("nested too deeply") from None
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # Its depths are not checked member by member: whatever is shaped otherwise than OpenAPI says ends here.
+            raise UnusableDocument(f"not shaped as OpenAPI 3.1 says: {type(error).__name__}: {error}") from error
     for route in routes:
-        is_described = "{" in route.template and route.template.endswith(":path}") and made.paths
-        for method in () if is_described else _methods(route):
-            if not made.has(route.template, method):
-                made.put(_BRACED.sub(r"{\1}", route.template), method, _stub(service, route, method))
+        template = _BRACED.sub(r"{\1}", route.template)
+        # A described catch-all, or one open to every method, is what its agency says it is.
+        is_known = route.template in made.described and (template != route.template or not route.methods)
+        for method in () if is_known else _methods(route):
+            if not made.has(template, method):
+                made.put(template, method, _stub(service, route, method))
     return made
 
 
@@ -102,6 +108,7 @@ def _describe(made: Fragment, service: Service, matcher: Matcher[Route], documen
         if written.get("operationId") in ids:
             del written["operationId"]  # they must be unique, or generators overwrite one by the other
         ids.add(written.get("operationId"))
+        made.described.add(route.template)
         made.put(public, operation.method, {**written, "tags": [service.name]})
     done: set[tuple[str, str]] = set()
     while pending := renaming.used - done:

@@ -30,9 +30,15 @@ _SIGN_IN: Final = "citizen"
 _WITH_BODY: Final = frozenset({"post", "put", "patch"})
 # One cause stands for each status; the problem's `code` tells them apart.
 _CAUSES: Final[Mapping[int, type[GatewayError]]] = {
-    cause.status: cause
-    for cause in (NotAuthenticated, NotPermitted, RouteNotFound, MethodNotAllowed, BodyTooLarge, QuotaExceeded)
-    + (BrokeProtocol, Unreachable, TimedOut)
+    401: NotAuthenticated,
+    403: NotPermitted,
+    404: RouteNotFound,
+    405: MethodNotAllowed,
+    413: BodyTooLarge,
+    429: QuotaExceeded,
+    502: BrokeProtocol,
+    503: Unreachable,
+    504: TimedOut,
 }
 _FIELDS_OF: Final[Mapping[int, tuple[str, str]]] = {
     401: ("WWW-Authenticate", "What is wrong with the token (RFC 6750)"),
@@ -44,7 +50,8 @@ _FIELDS_OF: Final[Mapping[int, tuple[str, str]]] = {
 
 def problem_answers(route: Route, method: str, *, has_body: bool) -> dict[int, Json]:
     """Return the problems the gateway itself may answer with on this route, by status."""
-    return {status: {"$ref": f"#/components/responses/Gateway{status}"} for status in _statuses(route, method, has_body)}
+    statuses = _statuses(route, method, has_body)
+    return {status: {"$ref": f"#/components/responses/Gateway{status}"} for status in statuses}
 
 
 def _statuses(route: Route, method: str, has_body: bool) -> Iterator[int]:
@@ -147,7 +154,7 @@ def _cache(cache: CachePolicy) -> Json:
 
 def page_operation(summary: str, media_types: tuple[str, ...]) -> Json:
     """Describe a page that the gateway answers itself."""
-    content = {one: {"schema": {"type": "object"} if one.endswith("json") else {"type": "string"}} for one in media_types}
+    content = {one: {"schema": {"type": "object" if one.endswith("json") else "string"}} for one in media_types}
     return {
         "summary": summary,
         "tags": ["gateway"],

@@ -14,8 +14,11 @@ Json: TypeAlias = dict[str, Any]  # Any: a JSON object of somebody else's making
 _COMPONENT: Final = re.compile(r"#/components/([A-Za-z]+)/([A-Za-z0-9._-]+)(/.*)?")
 _VALUES: Final = frozenset({"const", "default", "enum", "example", "value"})
 _NAMED: Final = frozenset(
-    "$defs content definitions dependentSchemas encoding examples headers patternProperties properties responses".split()
-)
+    {
+        "$defs", "content", "definitions", "dependentSchemas", "encoding", "examples", "headers", "patternProperties",
+        "properties", "responses",
+    }
+)  # fmt: skip
 # Ways around the gateway, and addresses of the document it came from, which mean nothing in the merged one.
 _LEFT_OUT: Final = frozenset({"$anchor", "$dynamicAnchor", "$id", "$schema", "callbacks", "links", "servers"})
 
