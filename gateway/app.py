@@ -7,6 +7,7 @@ each accepted registry and swapped whole.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +46,7 @@ from gateway.rules.field_kinds import FieldKind, answer_field_kind, is_end_to_en
 from gateway.rules.forwarding import trusted_networks
 from gateway.store.fallback import Limiter
 from gateway.store.open import open_bus, open_store
+from gateway.store.ports import StoreError
 from gateway.store.purge import TOPIC, Purge, decode_purge
 from gateway.store.responses import ResponseStore
 from gateway.telemetry.logs import AccessLog, Log
@@ -123,6 +125,10 @@ class Gateway:
     async def start(self) -> None:
         """Begin everything that runs in the background, and wait a moment for the issuers' keys."""
         self.access_log.start()
+        with contextlib.suppress(
+            StoreError
+        ):  # told by its health; the connection is made before the first citizen comes
+            await self.store.ping()
         await self.bus.start()
         self._apply(self.edition.snapshot)
         await self._adopt(self.edition.snapshot)
