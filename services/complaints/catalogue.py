@@ -9,10 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from services.kit.problem import Text
+from services.kit.yaml_file import read_yaml
 
 DEFAULT_CATALOGUE = Path(__file__).with_name("categories.yaml")
 DESK_AGENCY = "Diskominfo"  # runs Laksa's verification desk
@@ -90,7 +90,7 @@ class BadCatalogue(Exception):
 def load_catalogue(path: Path = DEFAULT_CATALOGUE) -> Catalogue:
     """Read the file; raise ValidationError or BadCatalogue."""
     # BaseLoader keeps every scalar a text: no `no` that becomes False before the model reads it.
-    parsed = _File.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader))  # noqa: S506 - BaseLoader builds only texts
+    parsed = _File.model_validate(read_yaml(path))
     agencies = {a.code: Agency(a.code, a.name, a.source, a.verified == "yes") for a in parsed.agencies}
     categories = {entry.code: _category(entry) for entry in parsed.categories}
     unknown = {category.agency for category in categories.values()} - agencies.keys()

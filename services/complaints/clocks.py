@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.complaints.life import Happening, Status
 from services.complaints.machine import Event, ReportState, apply
 from services.kit.problem import Text
 from services.kit.workdays import Calendar, Mark, Reading, read_promise
+from services.kit.yaml_file import read_yaml
 
 DEFAULT_CLOCKS = Path(__file__).with_name("clocks.yaml")
 
@@ -116,7 +116,7 @@ class Clocks:
 
 def load_clocks(calendar: Calendar, path: Path = DEFAULT_CLOCKS) -> Clocks:
     """Read the file; a fault in it is a ValidationError at start, never a wrong due date."""
-    parsed = _File.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader))  # noqa: S506 - BaseLoader builds only texts
+    parsed = _File.model_validate(read_yaml(path))
     return Clocks(
         promises=tuple(
             Promise(_rule(entry), entry.warn_before, frozenset(entry.runs_in), entry.handling)

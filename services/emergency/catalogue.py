@@ -10,10 +10,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.kit.problem import Text
+from services.kit.yaml_file import read_yaml
 
 FOLDER = Path(__file__).parent
 OTHER = "other"
@@ -164,7 +164,7 @@ def load_catalogue(folder: Path = FOLDER) -> Catalogue:
 
 def _read(path: Path, model: type[Model]) -> Model:
     # BaseLoader keeps every scalar a text: no `no` that becomes False before the model reads it.
-    document: Any = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - builds only texts
+    document: Any = read_yaml(path)
     return model.model_validate(document)
 
 

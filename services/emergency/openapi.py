@@ -4,12 +4,13 @@ from services.emergency import openapi_examples as examples
 from services.emergency.catalogue import Catalogue, load_catalogue
 from services.emergency.following import MAX_WAIT_SECONDS
 from services.emergency.openapi_schemas import REFERENCE, STATES, schemas
-from services.emergency.public import POST_KINDS
+from services.emergency.public import POST_KINDS, SEVERITIES
 from services.kit.openapi import (
     ANYONE,
     IDEMPOTENCY_KEY,
     IF_MATCH,
     SIGNED_IN,
+    SINCE,
     Json,
     json_answer,
     json_body,
@@ -22,7 +23,6 @@ from services.kit.openapi import (
 from services.kit.openapi import document as assemble
 
 _LIMITS = [{"$ref": "#/components/parameters/Limit"}, {"$ref": "#/components/parameters/Cursor"}]
-_SINCE = parameter("since", "query", {"type": "string", "format": "date-time"})
 _WAIT = parameter(
     "wait",
     "query",
@@ -91,7 +91,7 @@ def _reporter_paths() -> Json:
             **problems(400, 401),
         },
         security=SIGNED_IN,
-        parameters=[*paging(["at"], "-at"), _SINCE],
+        parameters=[*paging(["at"], "-at"), SINCE],
     )
     return {
         "/incidents": {"post": report},
@@ -107,7 +107,7 @@ def _public_paths() -> Json:
         "What can be reported, and what to do meanwhile",
         responses={"200": json_answer("A page", ref("KindPage"), examples.KIND_PAGE), **problems(400)},
         security=ANYONE,
-        parameters=[*_LIMITS, parameter("severity", "query", {"enum": ["1", "2", "3"]})],
+        parameters=[*_LIMITS, parameter("severity", "query", {"enum": list(SEVERITIES)})],
     )
     posts = operation(
         "listPosts",
@@ -138,7 +138,7 @@ def _operator_paths(catalogue: Catalogue) -> Json:
             parameter("state", "query", {"type": "array", "items": {"enum": STATES}, "minItems": 1}) | states,
             parameter("kind", "query", {"enum": list(catalogue.kinds)}),
             *flags,
-            _SINCE,
+            SINCE,
             _WAIT,
             parameter("seen", "query", {"type": "integer", "minimum": 0, "maximum": 2**62}, "`version` already known"),
         ],

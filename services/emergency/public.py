@@ -18,6 +18,7 @@ from services.kit.places import distance_m
 from services.kit.problem import from_validation
 
 POST_KINDS = ("fire", "health", "police")
+SEVERITIES = ("1", "2", "3")
 
 
 def routes(service: Service) -> list[Route]:
@@ -25,14 +26,16 @@ def routes(service: Service) -> list[Route]:
     catalogue = service.catalogue
 
     async def types(request: Request) -> Response:
-        page = page_of(request, [_kind(kind) for kind in catalogue.kinds.values()], filters=("severity",))
+        page = page_of(request, [_kind(kind) for kind in catalogue.kinds.values()], choices={"severity": SEVERITIES})
         return conditional_json(request, with_call(page), cache_control="public, max-age=600")
 
     async def posts(request: Request) -> Response:
         place = _place(request.query_params)
         items = [_post(catalogue, post, place) for post in catalogue.posts]
         sorts = ("name", "distance_m") if place else ("name",)
-        page = page_of(request, items, filters=("kind",), sorts=sorts, default_sort=sorts[-1], also=("lat", "lon"))
+        page = page_of(
+            request, items, choices={"kind": POST_KINDS}, sorts=sorts, default_sort=sorts[-1], also=("lat", "lon")
+        )
         return answer({**page, "source": catalogue.posts_source, "verified": catalogue.posts_verified})
 
     return [Route("/types", types), Route("/posts", posts)]
@@ -56,12 +59,13 @@ class _Place(BaseModel):
 
 
 def _place(query: Mapping[str, str]) -> _Place | None:
-    if "lat" not in query or "lon" not in query:
-        return None  # half a position is none
+    given = {name: query[name] for name in ("lat", "lon") if name in query}
     try:
-        return _Place.model_validate_strings({"lat": query["lat"], "lon": query["lon"]})
+        # Half a position is none, yet what is given must be right.
+        place = _Place.model_validate_strings({"lat": "0", "lon": "0", **given})
     except ValidationError as exc:
         raise from_validation(exc, status=400) from None
+    return place if len(given) == 2 else None
 
 
 def _post(catalogue: Catalogue, post: Post, place: _Place | None) -> Json:

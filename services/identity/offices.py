@@ -3,6 +3,7 @@
 The role is read from the account itself at each call, so that one just withdrawn is no good any more.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sqlalchemy import select
@@ -41,6 +42,7 @@ from services.identity.roles import ROLE
 from services.identity.service import Service, require_officer
 from services.identity.sessions import end_sessions
 from services.identity.tables import Account
+from services.kit.assertion import require_caller
 from services.kit.clock import iso
 from services.kit.etag import json_response
 from services.kit.indonesia import mask_name
@@ -84,15 +86,23 @@ def routes(service: Service) -> list[BaseRoute]:
         return await _change_status(service, request, Happening.UNBLOCKED)
 
     return [
-        Route("/counter/verifications", verify, methods=["POST"]),
-        Route("/counter/recoveries", recover, methods=["POST"]),
-        Route("/accounts", accounts),
-        Route("/accounts/search", search, methods=["POST"]),
-        Route("/accounts/{id}/roles/{role}", grant, methods=["PUT"]),
-        Route("/accounts/{id}/roles/{role}", withdraw, methods=["DELETE"]),
-        Route("/accounts/{id}/block", block, methods=["POST"]),
-        Route("/accounts/{id}/unblock", unblock, methods=["POST"]),
+        _route("POST", "/counter/verifications", verify),
+        _route("POST", "/counter/recoveries", recover),
+        _route("GET", "/accounts", accounts),
+        _route("POST", "/accounts/search", search),
+        _route("PUT", "/accounts/{id}/roles/{role}", grant),
+        _route("DELETE", "/accounts/{id}/roles/{role}", withdraw),
+        _route("POST", "/accounts/{id}/block", block),
+        _route("POST", "/accounts/{id}/unblock", unblock),
     ]
+
+
+def _route(method: str, path: str, act: Callable[[Request], Awaitable[Response]]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        require_caller(request)  # before anything that was sent is judged: a stranger learns only to sign in
+        return await act(request)
+
+    return Route(path, endpoint, methods=[method])
 
 
 async def _verify_in_person(service: Service, request: Request) -> Response:

@@ -6,6 +6,7 @@ from services.kit.openapi import (
     ANYONE,
     IDEMPOTENCY_KEY,
     SIGNED_IN,
+    SINCE,
     Json,
     json_answer,
     json_body,
@@ -20,7 +21,6 @@ from services.kit.openapi import document as assemble
 _PUBLIC: list[Json] = [{}]
 _ID = parameter("id", "path", {"type": "string", "maxLength": 64})
 _ROLE = parameter("role", "path", {"type": "string", "pattern": f"^({ROLE.pattern})$", "examples": ["officer:DPMPTSP"]})
-_SINCE = parameter("since", "query", {"type": "string", "format": "date-time"}, "At or after this instant")
 _BODY = (400, 413, 415, 422)  # what may be wrong with any JSON body
 _ENDED: Json = {"204": {"description": "Done"}}
 _DESCRIPTION = (
@@ -149,7 +149,7 @@ def _own_account() -> Json:
                 "notifications",
                 "The inbox, newest first",
                 security=SIGNED_IN,
-                parameters=[*paging(["at"], "-at"), _SINCE],
+                parameters=[*paging(["at"], "-at"), SINCE],
                 responses={**_page("NoticePage", schemas.NOTICE_EXAMPLE), **problems(400, 401, 403)},
             )
         },

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from services.kit.yaml_file import read_typed_yaml
 
 POLICY_FILE = Path(__file__).with_name("policy.yaml")
 
@@ -63,5 +64,5 @@ class Policy:
 
 def load_policy(path: Path = POLICY_FILE) -> Policy:
     """Read the file; a missing, unknown or impossible value stops the start with an explanation."""
-    document = _Document.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    document = _Document.model_validate(read_typed_yaml(path))
     return Policy(**{name: entry.value for name, entry in document.values.items()})

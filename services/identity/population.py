@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Protocol
 
 import httpx
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.kit.problem import unavailable
+from services.kit.yaml_file import read_typed_yaml
 
 EXAMPLE_PEOPLE = Path(__file__).with_name("example_people.yaml")
 
@@ -62,7 +62,7 @@ class ExampleRegister:
     """Invented people from a file, for development and the demo."""
 
     def __init__(self, path: Path = EXAMPLE_PEOPLE) -> None:
-        document = _People.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        document = _People.model_validate(read_typed_yaml(path))
         self._people = {person.nik: person for person in document.people}
 
     async def matches(self, said: Particulars) -> bool:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from services.kit.etag import conditional_json
 from services.kit.inputs import single_values
 from services.kit.problem import Language, preferred_language
+from services.kit.yaml_file import read_typed_yaml
 
 TIERS_FILE = Path(__file__).with_name("tiers.yaml")
 
@@ -40,7 +40,7 @@ class _Tiers(BaseModel):
 
 def load_tiers(path: Path = TIERS_FILE) -> dict[Language, dict[str, Any]]:
     """Read the file into what is shown, by language."""
-    document = _Tiers.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    document = _Tiers.model_validate(read_typed_yaml(path))
     return {
         language: {
             "items": [

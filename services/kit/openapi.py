@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.kit.clock import INSTANT_PATTERN
+
 Json = dict[str, Any]  # Any: the document is JSON
 
 _PROBLEM_TEXTS = {
@@ -51,6 +53,7 @@ PROBLEM_SCHEMA: Json = {
 SIGNED_IN: list[Json] = [{"assertion": []}]
 ANYONE: list[Json] = [{}, {"assertion": []}]
 IDEMPOTENCY_KEY: Json = {"$ref": "#/components/parameters/IdempotencyKey"}
+SINCE: Json = {"$ref": "#/components/parameters/Since"}
 IF_MATCH: Json = {"$ref": "#/components/parameters/IfMatch"}
 _PARAMETERS: Json = {
     "Limit": {
@@ -62,7 +65,13 @@ _PARAMETERS: Json = {
         "name": "cursor",
         "in": "query",
         "description": "`next` of the page before",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+    },
+    "Since": {
+        "name": "since",
+        "in": "query",
+        "description": "What happened at or after this instant",
+        "schema": {"type": "string", "format": "date-time", "pattern": INSTANT_PATTERN},
     },
     "IdempotencyKey": {
         "name": "Idempotency-Key",

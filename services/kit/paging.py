@@ -10,12 +10,14 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute
 from starlette.requests import Request
 
+from services.kit.clock import parse_instant
 from services.kit.inputs import single_values
 from services.kit.problem import Problem, bad_request
 
@@ -54,12 +56,9 @@ def since(column: Attribute) -> Filter:
     def build(value: str) -> ColumnElement[bool]:
         try:
             # An unescaped "+07:00" arrives as a space.
-            instant = datetime.fromisoformat(value.replace(" ", "+"))
+            return column >= parse_instant(value.replace(" ", "+"))
         except ValueError:
             raise _bad("since") from None
-        if instant.tzinfo is None:
-            raise _bad("since")
-        return column >= instant
 
     return build
 
@@ -138,6 +137,7 @@ def page_of(
     items: Sequence[Mapping[str, Any]],
     *,
     filters: Collection[str] = (),
+    choices: Mapping[str, Collection[str]] = MappingProxyType({}),
     sorts: Collection[str] = (),
     default_sort: str | None = None,
     max_limit: int = 100,
@@ -145,11 +145,15 @@ def page_of(
 ) -> dict[str, Any]:
     """Page a short fixed catalogue held in memory by the same parameters; filters compare as text.
 
-    `also` names parameters the endpoint reads itself.
+    `choices` are filters that take these words only; `also` names parameters the endpoint reads itself.
     """
-    values = single_values(request, allowed=[*_PAGING, *filters, *also])
+    values = single_values(request, allowed=[*_PAGING, *filters, *choices, *also])
+    for name, words in choices.items():
+        if name in values and values[name] not in words:
+            raise _bad(name)
     sort = values.get("sort", default_sort)
-    chosen = [item for item in items if all(str(item[name]) == values[name] for name in filters if name in values)]
+    wanted = {name: values[name] for name in (*filters, *choices) if name in values}
+    chosen = [item for item in items if all(str(item[name]) == value for name, value in wanted.items())]
     if sort is not None:
         if sort.removeprefix("-") not in sorts:
             raise _bad("sort")
@@ -200,10 +204,7 @@ def _decode(cursor: str, expected: Sequence[str], types: Sequence[type]) -> list
 
 def _typed(part: object, kind: type) -> object:
     if kind is datetime and isinstance(part, str):
-        instant = datetime.fromisoformat(part)
-        if instant.tzinfo is None:
-            raise ValueError
-        return instant
+        return parse_instant(part)
     if type(part) is not kind:
         raise ValueError
     if (isinstance(part, int) and not 0 <= part < 2**63) or (isinstance(part, str) and "\0" in part):

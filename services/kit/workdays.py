@@ -10,10 +10,10 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from services.kit.clock import WIB
+from services.kit.yaml_file import read_yaml
 
 DEFAULT_CALENDAR = Path(__file__).with_name("holidays.yaml")
 
@@ -135,7 +135,7 @@ def _at(day: date, clock: time) -> datetime:
 def load_calendar(path: Path = DEFAULT_CALENDAR) -> Calendar:
     """Read a calendar file; a fault in it is a ValidationError at start, never a wrong due date."""
     # BaseLoader keeps every scalar a text: no `no` that becomes False before the model reads it.
-    parsed = _CalendarFile.model_validate(_with_version(yaml.load(path.read_text(), yaml.BaseLoader)))  # noqa: S506 - BaseLoader builds only texts
+    parsed = _CalendarFile.model_validate(_with_version(read_yaml(path)))
     hours, entries = parsed.working_hours, [*parsed.yearly, *parsed.dated]
     return Calendar(
         opens=hours.start,

@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from services.kit.problem import Text
 from services.kit.workdays import Calendar
+from services.kit.yaml_file import read_yaml
 
 DEFAULT_CATALOGUE = Path(__file__).with_name("catalogue.yaml")
 
@@ -205,7 +205,7 @@ class Catalogue:
 
 def load_catalogue(path: Path = DEFAULT_CATALOGUE) -> Catalogue:
     """Read the catalogue; a fault in it is a ValidationError."""
-    document = yaml.load(path.read_text(), yaml.BaseLoader)  # noqa: S506 - BaseLoader builds only texts
+    document = read_yaml(path)
     parsed = _File.model_validate(document)
     return Catalogue(
         office=parsed.office,

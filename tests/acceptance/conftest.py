@@ -91,11 +91,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     runner = subprocess.Popen(
         [sys.executable, "-m", "services.demo", "up"], cwd=_ROOT, env=os.environ | settings, stdout=subprocess.PIPE
     )
-    facts = directory / "demo.json"
+    try:
+        yield from _run(runner, make_plan(_ROOT, settings))
+    finally:
+        if runner.poll() is None:
+            runner.send_signal(signal.SIGINT)
+        runner.communicate(timeout=60)
+
+
+def _run(runner: subprocess.Popen[bytes], plan: Plan) -> Iterator[Demo]:
+    facts = plan.directory / "demo.json"
     wait_for(lambda: facts.exists() or runner.poll() is not None, seconds=120)
-    assert runner.poll() is None, runner.stdout.read().decode() if runner.stdout else ""
+    assert runner.poll() is None, runner.communicate()[0].decode()
     wait_for(lambda: facts.stat().st_size > 0)
-    plan = make_plan(_ROOT, settings)
     told = json.loads(facts.read_text())
     with httpx.Client(base_url=told["public"], timeout=30, trust_env=False) as client:
         running = Demo(plan, told, client, {})
@@ -103,9 +111,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         for process in running.restarted.values():
             process.terminate()
             process.wait(20)
-    if runner.poll() is None:
-        runner.send_signal(signal.SIGINT)
-    runner.communicate(timeout=60)
 
 
 __all__ = ["SERVICES", "Demo", "demo", "wait_for"]

@@ -14,7 +14,7 @@ import httpx
 from services.identity.identifiers import mask, recognise
 from tests.acceptance.conftest import Demo, wait_for
 
-PASSWORD = "Kota-Benteng-1500"  # noqa: S105  # of invented people on this machine
+PASSWORD = "Kota-Benteng-1500"  # of invented people on this machine
 _CODE = re.compile(r"kode Anda ([0-9]{6})")
 
 

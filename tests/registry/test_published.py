@@ -23,33 +23,89 @@ ROUTES = """
 POST identity/register none
 POST identity/login none
 POST identity/refresh none
-POST identity/logout required
+POST identity/recovery none
+POST identity/recovery/7 none
+GET identity/tiers none kept
+POST identity/logout optional
 GET identity/me required
+POST identity/me/identifiers required
+POST identity/me/identifiers/7/release required
+POST identity/me/identifiers/7/code required
+POST identity/me/identifiers/7/proof required
+POST identity/me/nik-match required
+POST identity/me/password required
+POST identity/me/export required
+POST identity/me/closing required
 GET identity/sessions required
+PATCH identity/sessions/7 required
 DELETE identity/sessions/7 required
 GET identity/notifications required
+POST identity/counter/verifications required
+POST identity/counter/recoveries required
+GET identity/accounts required
+POST identity/accounts/search required
+PUT identity/accounts/7/roles/admin required
+DELETE identity/accounts/7/roles/admin required
+POST identity/accounts/7/block required
+POST identity/accounts/7/unblock required
 GET permits/types none kept
 GET permits/types/pbg none kept
+GET permits/verify/123 none
+GET permits/signing-certificates none kept
 GET permits/applications required
 POST permits/applications required
 GET permits/applications/7 required
+PATCH permits/applications/7 required
 POST permits/applications/7/documents required
+GET permits/applications/7/documents/ab12 required
 POST permits/applications/7/submit required
+POST permits/applications/7/withdraw required
+GET permits/applications/7/permit required
 GET permits/notifications required
-GET permits/verify/123 none
+GET permits/desk/applications required
+POST permits/desk/next required
+GET permits/desk/applications/7 required
+GET permits/desk/applications/7/documents/ab12 required
+POST permits/desk/applications/7/release required
+POST permits/desk/applications/7/corrections required
+POST permits/desk/applications/7/accept required
+POST permits/desk/applications/7/assess required
+POST permits/desk/applications/7/levy required
+POST permits/desk/applications/7/payment required
+POST permits/desk/applications/7/issue required
+POST permits/desk/applications/7/refuse required
 POST complaints/reports optional
 GET complaints/reports required
 GET complaints/reports/LKS-1 optional
 POST complaints/reports/LKS-1/photos optional
+GET complaints/reports/LKS-1/photos/1 optional
+POST complaints/reports/LKS-1/replies optional
 POST complaints/reports/LKS-1/rating optional
+POST complaints/reports/LKS-1/reopening optional
+PUT complaints/reports/LKS-1/following required
+DELETE complaints/reports/LKS-1/following required
 GET complaints/notifications required
+GET complaints/categories none kept
 GET complaints/public none kept
+GET complaints/public/map none kept
+GET complaints/public/LKS-1 none kept
+GET complaints/public/LKS-1/photos/1 none
 GET complaints/balance none kept
+GET complaints/desk/reports required
+GET complaints/desk/reports/LKS-1 required
+POST complaints/desk/reports/LKS-1/actions required
+POST complaints/desk/reports/LKS-1/photos required
+GET complaints/desk/reports/LKS-1/photos/1 required
 POST emergency/incidents optional
 GET emergency/incidents/7 optional
+POST emergency/incidents/7/messages optional
 GET emergency/types none kept
 GET emergency/posts none
 GET emergency/notifications optional
+GET emergency/board optional
+GET emergency/board/112-000001 optional
+POST emergency/board/112-000001/actions optional
+GET emergency/units optional
 GET home required
 """
 

@@ -10,7 +10,6 @@ from services.complaints.openapi.parameters import (
     NUMBER,
     PICTURE_ANSWER,
     PICTURE_BODY,
-    SINCE,
     STATE,
     TICKET,
     agency,
@@ -20,6 +19,7 @@ from services.complaints.openapi.parts import TICKET_NUMBER
 from services.kit.openapi import (
     IDEMPOTENCY_KEY,
     SIGNED_IN,
+    SINCE,
     Json,
     json_answer,
     json_body,

@@ -9,7 +9,6 @@ TICKET = parameter("ticket", "path", TICKET_NUMBER)
 NUMBER = parameter("number", "path", {"type": "integer", "minimum": 1, "maximum": 12})
 # Without a pattern: case and dashes do not matter, and whoever is signed in may send a wrong one.
 TICKET_SECRET = parameter(SECRET_HEADER, "header", {"type": "string"}, "The ticket's secret, instead of a sign-in")
-SINCE = parameter("since", "query", {"type": "string", "format": "date-time"}, "From this instant on")
 
 NOT_MODIFIED: Json = {"304": {"description": "Not modified"}}
 PICTURE_ANSWER: Json = {
@@ -24,6 +23,7 @@ PICTURE_BODY: Json = {
             "schema": {
                 "type": "object",
                 "required": ["file"],
+                "additionalProperties": False,
                 "properties": {"file": {"type": "string", "contentMediaType": "image/jpeg"}},
             }
         },

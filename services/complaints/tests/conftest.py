@@ -12,7 +12,7 @@ import pytest
 from PIL import ExifTags, Image
 from starlette.applications import Starlette
 
-from services.complaints.app import NAME, OPTIONS, compose
+from services.complaints.app import MIGRATIONS, NAME, OPTIONS, compose
 from services.complaints.service import Service
 from services.complaints.watch import Watch
 from services.kit.logs import make_logger
@@ -109,8 +109,8 @@ class Laksa:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/complaints.sqlite3"
+def migrations() -> Path:
+    return MIGRATIONS
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from services.complaints.tables import Base
 from services.kit.database import migrate, open_engine
 
 
-def test_a_migrated_database_has_the_tables_the_service_expects(database_url: str) -> None:
-    migrate(database_url, MIGRATIONS)
-    migrate(database_url, MIGRATIONS)
-    engine = open_engine(database_url)
+def test_a_migrated_database_has_the_tables_the_service_expects(empty_database_url: str) -> None:
+    migrate(empty_database_url, MIGRATIONS)
+    migrate(empty_database_url, MIGRATIONS)
+    engine = open_engine(empty_database_url)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()

@@ -2,9 +2,8 @@
 
 from services.kit import openapi as doc
 from services.kit.openapi import Json, ref
-from services.permits.bank_signature import HEADER
+from services.permits.bank_signature import CALLBACK_PATH, HEADER, INQUIRY_PATH
 from services.permits.openapi.examples import BILLING_CODE
-from services.permits.bank_signature import CALLBACK_PATH, INQUIRY_PATH
 
 _SIGNED: list[Json] = [{"bank": []}]
 

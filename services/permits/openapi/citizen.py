@@ -72,7 +72,7 @@ def citizen_paths(catalogue: Catalogue, examples: Examples) -> Json:
                 ),
                 parameters=[
                     *doc.paging(["at"], "-at"),
-                    doc.parameter("since", "query", {"type": "string", "format": "date-time"}),
+                    doc.SINCE,
                 ],
                 faults=(400, 401),
             )
