@@ -3,6 +3,7 @@
 No report is hidden from the board: what looks like a prank or a duplicate stands lower, beside the reason.
 """
 
+import re
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, true
@@ -39,6 +40,7 @@ from services.kit.problem import bad_request, conflict, not_found
 
 OPERATOR = "operator:112"
 _MAX_SERIAL = 2**62
+_REFERENCE = re.compile(r"112-([0-9]{6,18})")
 _STORED = [status for status in Status if status is not Status.NEW]
 
 
@@ -138,10 +140,8 @@ class _Board:
         }
 
     def _case(self, session: Session, reference: str) -> Case:
-        serial = reference.removeprefix("112-")
-        case = None
-        if serial.isascii() and serial.isdigit() and len(serial) < 19:
-            case = self._service.ledger.by_serial(session, int(serial))
+        number = _REFERENCE.fullmatch(reference)
+        case = self._service.ledger.by_serial(session, int(number[1])) if number else None
         if case is None:
             raise not_found("Tidak ada kejadian dengan nomor itu.", "There is no incident of this number.")
         return case

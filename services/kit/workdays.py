@@ -187,14 +187,17 @@ def read_promise(calendar: Calendar, marks: Sequence[Mark], *, promised: timedel
     Marks are in order of time. Time spent is only ever added, so a pause can never give time back.
     """
     spent = timedelta()
+    used_up: datetime | None = None  # when the promise was, perhaps in a stretch before the last pause
     for mark, until in zip(marks, [*(mark.at for mark in marks[1:]), now], strict=False):
-        if mark.runs:
-            spent += calendar.working_time_between(mark.at, until)
+        if not mark.runs:
+            continue
+        stretch = calendar.working_time_between(mark.at, until)
+        if used_up is None and promised - spent <= stretch:
+            used_up = calendar.add_working_time(mark.at, promised - spent)
+        spent += stretch
     runs = bool(marks) and marks[-1].runs
     remaining = promised - spent
-    due = None
-    if runs:
-        # Counted from the last start: the same instant whether asked before or after it has passed.
-        before = spent - calendar.working_time_between(marks[-1].at, now)
-        due = calendar.add_working_time(marks[-1].at, max(timedelta(), promised - before))
+    due = used_up if runs else None
+    if runs and used_up is None:
+        due = calendar.add_working_time(now, remaining)
     return Reading(spent, remaining, due, runs)

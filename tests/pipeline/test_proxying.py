@@ -50,7 +50,9 @@ async def test_agency_gets_an_assertion_and_never_the_citizens_token(city: City)
         jwks = jwt.PyJWKSet.from_json((await city.client.get("/.well-known/jwks.json")).text)
     assertion = (permits.received[0].header("authorization") or "").removeprefix("Bearer ")
     key = jwks[jwt.get_unverified_header(assertion)["kid"]]
-    claims = jwt.decode(assertion, key, algorithms=["ES256"], audience="permits", options={"verify_exp": False, "verify_iat": False})
+    claims = jwt.decode(
+        assertion, key, algorithms=["ES256"], audience="permits", options={"verify_exp": False, "verify_iat": False}
+    )
     assert claims["iss"] == "http://gateway.test"
     assert claims["sub"] != "citizen-1"
     assert claims["exp"] - claims["iat"] <= 60

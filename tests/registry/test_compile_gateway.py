@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.rules.cors import CorsPolicy
+from tests.certificates import make_certificates
 from tests.registry.files import Registry, compiled, gateway_text, route, service_text
 
 
@@ -55,11 +56,12 @@ def test_aggregates_are_compiled(registry: Registry) -> None:
 
 
 def test_gateway_yaml_is_compiled(registry: Registry) -> None:
-    (registry.directory / "c.pem").write_text("x")
+    files = make_certificates(registry.directory / "tls")
     registry.gateway(
         gateway_text(
             server="{public: '[::1]:8080', ops: localhost:9090, trusted_proxies: [10.0.0.0/8, '::1'], "
-            "drain: {grace: 1s, timeout: 2s}, admin_token: '', tls: {certificate: c.pem, key: c.pem}, state: s}",
+            "drain: {grace: 1s, timeout: 2s}, admin_token: '', "
+            "tls: {certificate: tls/server.pem, key: tls/server.key}, state: s}",
             store="{url: 'redis://h:6379/0', timeout: 10ms}",
             cache="{max_size: 1MB}",
             identity="{assertion: {issuer: http://g, key: '', lifetime: 30s}, pairwise_secret: ''}",
@@ -75,7 +77,7 @@ def test_gateway_yaml_is_compiled(registry: Registry) -> None:
     )
     assert [str(network) for network in server.trusted_networks] == ["10.0.0.0/8", "::1/128"]
     assert (server.drain_grace_seconds, server.drain_timeout_seconds, server.admin_token) == (1, 2, None)
-    assert server.tls_certificate == str(registry.directory / "c.pem")
+    assert server.tls_certificate == str(files.certificate)
     assert snapshot.state_directory == str(registry.directory / "s")
     assert (snapshot.store.url, snapshot.store.timeout_seconds) == ("redis://h:6379/0", 0.01)
     assert snapshot.store.cache_max_bytes == 1_000_000

@@ -19,7 +19,7 @@ from gateway.store.ports import Store, StoreError
 from gateway.store.router import PROBE_KEY
 from tests.certificates import HOST
 from tests.servers import RedisServer, free_port
-from tests.store.conftest import PATIENT_SECONDS, Servers
+from tests.store.conftest import PATIENT_SECONDS, MakeServer, Servers
 from tests.store.proxy import Proxy
 from tests.store.stepped import at_once
 from tests.store.traffic import GUARD_SECONDS, until
