@@ -81,7 +81,7 @@ class Answering:
         self._version = HTTP_11
         self._served = 0
         self.far: FarEnd | None = None  # once the connection is a tunnel
-        self.close = False  # this answer is the last one
+        self.close = client.is_crowded  # this answer is the last one
         self.half_closed = False  # the client sends no more
         self.is_unread = False  # the client may still be sending what nobody will read
 

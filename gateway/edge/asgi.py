@@ -22,6 +22,10 @@ from gateway.pipeline.handler import Pipeline
 from gateway.pipeline.observe import Ending
 from gateway.rules.heads import read_request_head
 from gateway.telemetry.traces import RequestIds
+from gateway.wire import refusals
+from gateway.wire.framing import CHUNKED
+from gateway.wire.malformed import Malformed
+from gateway.wire.statements import IN_REQUESTS, Stated
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -94,7 +98,9 @@ class AsgiEdge:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         body, call = self._read(scope, receive)
-        answering = asyncio.create_task(self._answer(call, send))
+        # HTTP/2 and 3 have no such field (RFC 9113 section 8.2.2); their servers drain by themselves.
+        ends = (self._drain.draining or call.fault is not None) and scope.get("http_version", "1.1").startswith("1")
+        answering = asyncio.create_task(self._answer(call, send, close=ends))
         leaving = asyncio.create_task(body.until_gone())
         try:
             await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -112,8 +118,9 @@ class AsgiEdge:
         body = AsgiBody(receive, length)
         head = read_request_head(fields)
         fault: MalformedRequest | None = None
-        path, query = b"/", scope.get("query_string", b"")
+        path, query, host = b"/", scope.get("query_string", b""), b""
         try:
+            host = _check_statements(fields, scope.get("http_version", "1.1"))
             path = canonical_path(_raw_path(scope))
             check_query(query)
         except MalformedRequest as error:
@@ -127,18 +134,18 @@ class AsgiEdge:
             body=None if length == 0 else body,
             peer=scope["client"][0] if scope.get("client") else "",
             scheme=scope.get("scheme", "http"),
-            host=first(fields, b"host") or b"",
+            host=host,
             started_seconds=self._clock.monotonic(),
             fault=fault,
         )
         return body, call
 
-    async def _answer(self, call: Call, send: Send) -> None:
+    async def _answer(self, call: Call, send: Send, *, close: bool) -> None:
         reply, seen = await self._pipeline.handle(call)
         ending: Ending = "gone"
         sent = 0
         try:
-            sent = await self._send(call, reply, send)
+            sent = await self._send(call, reply, send, close=close)
             ending = "complete"
         except GatewayError as error:
             ending = "broken"
@@ -148,7 +155,7 @@ class AsgiEdge:
             await reply.aclose()
             self._pipeline.finish(seen, ending, sent)
 
-    async def _send(self, call: Call, reply: Reply, send: Send) -> int:
+    async def _send(self, call: Call, reply: Reply, send: Send, *, close: bool) -> int:
         bodiless = call.method == b"HEAD" or reply.status in _NO_CONTENT
         length = len(reply.content) if reply.content is not None and not bodiless else reply.length
         fields = [field for field in reply.all_fields() if bodiless or field[0] != b"content-length"]
@@ -156,7 +163,7 @@ class AsgiEdge:
             fields.append((b"content-length", b"%d" % length))
         if not any(name == b"date" for name, _ in fields):
             fields.append((b"date", formatdate(self._clock.wall(), usegmt=True).encode()))
-        if self._drain.draining:
+        if close:
             fields.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": fields})
         if bodiless or reply.body is None:
@@ -178,6 +185,23 @@ class _Truncated(Exception):
 def _raw_path(scope: Scope) -> bytes:
     raw = scope.get("raw_path")
     return bytes(raw).partition(b"?")[0] if raw else quote(scope["path"]).encode("ascii")
+
+
+def _check_statements(fields: Fields, version: str) -> bytes:
+    """Judge what frames, routes and connects as the direct lane does; return the host. Raises MalformedRequest."""
+    stated = Stated()
+    try:
+        for name, value in fields:
+            reader = IN_REQUESTS.get(name)
+            if reader is not None:
+                reader(value).join(stated)
+        if stated.host is None and version == "1.1":
+            raise Malformed(refusals.MISSING_HOST)
+        if stated.framing is CHUNKED and version == "1.0":
+            raise Malformed(refusals.CODING_IN_HTTP_10)
+    except Malformed as error:
+        raise MalformedRequest(str(error), status=error.status) from None
+    return stated.host or b""
 
 
 def _declared_length(fields: Fields, scope: Scope) -> int | None:

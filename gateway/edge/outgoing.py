@@ -50,6 +50,8 @@ def frame(reply: Reply, *, method: bytes, version: int, close: bool, date: bytes
     status = reply.status
     bodiless = method == b"HEAD" or status in _BODILESS
     length = len(reply.content) if reply.content is not None and not bodiless else reply.length
+    if reply.trailers and version >= HTTP_11:
+        length = None  # only a body in chunks can have them
     chunked = length is None and not bodiless and version >= HTTP_11
     until_close = length is None and not bodiless and not chunked
     passed = reply.passed.wire
@@ -57,9 +59,12 @@ def frame(reply: Reply, *, method: bytes, version: int, close: bool, date: bytes
     dated = _has_date(passed)
     for field in reply.fields:
         name = field[0]
-        if name != b"content-length" or bodiless:
-            parts.append(b"%b: %b\r\n" % field)
-            dated = dated or name == b"date"
+        if name == b"content-length":
+            if not bodiless:
+                continue
+            length = None  # it is told already
+        parts.append(b"%b: %b\r\n" % field)
+        dated = dated or name == b"date"
     if not dated:
         parts.append(date)
     if chunked:

@@ -67,6 +67,7 @@ class Outlet:
             return len(content)
         self.transport.write(framed.head)
         self.in_chunks = framed.chunked
+        self._is_probed = False
         return await self._stream(reply.body, chunked=framed.chunked)
 
     async def _stream(self, body: ResponseBody, *, chunked: bool) -> int:
@@ -93,11 +94,11 @@ class Outlet:
             self.transport.write(CONTINUE)
 
     def probe(self, version: int) -> bool:
-        """Write bytes that change nothing, once, so that a client who has left answers with a reset; tell whether.
+        """Write bytes that change nothing, so that a client who has left answers with a reset; tell whether.
 
-        Before the answer they are an interim one, which every client must be able to step over (RFC 9110 section 15.2).
-        Between two chunks it is a zero in front of the next chunk's size (RFC 9112 section 7.1). A body of another
-        framing has no place for it, nor has HTTP/1.0.
+        Once before the answer, and once within it. Before it they are an interim one, which every client must be able
+        to step over (RFC 9110 section 15.2). Between two chunks it is a zero in front of the next chunk's size (RFC
+        9112 section 7.1). A body of another framing has no place for it, nor has HTTP/1.0.
         """
         if version < HTTP_11 or self._is_probed or (self.has_begun and not self.in_chunks):
             return False

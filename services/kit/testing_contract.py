@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import schemathesis
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.engine import events, from_schema
 from schemathesis.engine.recorder import CheckFailureInfo, ScenarioRecorder
 from schemathesis.openapi.checks import RejectedPositiveData
@@ -20,6 +22,23 @@ _SEED = 3671
 _ALWAYS_REFUSED = frozenset({"bad-cursor", "precondition-failed", "idempotency-key-reused", "nul-character"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Leeway:
+    may_refuse: Mapping[str, Collection[str]]
+    forgiving: Collection[str]
+
+    def covers(self, recorder: ScenarioRecorder, case_id: str, info: CheckFailureInfo) -> bool:
+        """Tell whether what a check complains of is meant to be so."""
+        operation_id = recorder.cases[case_id].value.operation.definition.raw["operationId"]
+        answer = recorder.interactions[case_id].response
+        if isinstance(info.failure, AcceptedNegativeData):
+            return operation_id in self.forgiving and "violates `pattern`" in info.failure.message
+        if not isinstance(info.failure, RejectedPositiveData) or answer is None:
+            return False
+        code = json.loads(answer.content).get("code")
+        return code in _ALWAYS_REFUSED or code in self.may_refuse.get(operation_id, ())
+
+
 def check_contract(
     app: Starlette,
     headers: Mapping[str, str],
@@ -27,19 +46,21 @@ def check_contract(
     left_out: Collection[str] = (),
     fixed: Mapping[str, object] = MappingProxyType({}),
     may_refuse: Mapping[str, Collection[str]] = MappingProxyType({}),
+    forgiving: Collection[str] = (),
 ) -> None:
     """Send the service what its document allows and what it forbids; raise where it did not do as it says.
 
     `left_out` are operation ids; `fixed` gives parameters the only value they are sent with. `may_refuse` names, by
-    operation id, the codes of problems with which an operation may answer what its schema allows. The service's
-    lifespan runs in a thread of its own, so call this in one too.
+    operation id, the codes of problems with which an operation may answer what its schema allows; `forgiving` ones
+    also take spellings that miss their pattern. The lifespan runs in a thread of its own, so call this in one too.
     """
     config = SchemathesisConfig.from_dict(_settings(headers, left_out, fixed))
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
     try:
         happened = from_schema(schema).execute()
         # One example of each kind of fault says enough.
-        faults = {kind: line for event in happened for kind, line in _faults(event, may_refuse)}
+        leeway = _Leeway(may_refuse, forgiving)
+        faults = {kind: line for event in happened for kind, line in _faults(event, leeway)}
     finally:
         shutdown_lifespans()
     assert not faults, "\n".join(sorted(faults.values()))
@@ -62,7 +83,7 @@ def _settings(
     }
 
 
-def _faults(event: events.EngineEvent, may_refuse: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
+def _faults(event: events.EngineEvent, leeway: _Leeway) -> Iterator[tuple[str, str]]:
     if isinstance(event, events.FatalError):
         raise event.exception
     if isinstance(event, events.NonFatalError):
@@ -71,19 +92,8 @@ def _faults(event: events.EngineEvent, may_refuse: Mapping[str, Collection[str]]
         return
     for case_id, checks in event.recorder.checks.items():
         for info in (check.failure_info for check in checks):
-            if info is not None and not _is_justified(event.recorder, case_id, info, may_refuse):
+            if info is not None and not leeway.covers(event.recorder, case_id, info):
                 yield _told(event.recorder, case_id, info)
-
-
-def _is_justified(
-    recorder: ScenarioRecorder, case_id: str, info: CheckFailureInfo, may_refuse: Mapping[str, Collection[str]]
-) -> bool:
-    answer = recorder.interactions[case_id].response
-    if not isinstance(info.failure, RejectedPositiveData) or answer is None:
-        return False
-    code = json.loads(answer.content).get("code")
-    operation_id = recorder.cases[case_id].value.operation.definition.raw["operationId"]
-    return code in _ALWAYS_REFUSED or code in may_refuse.get(operation_id, ())
 
 
 def _told(recorder: ScenarioRecorder, case_id: str, info: CheckFailureInfo) -> tuple[str, str]:

@@ -13,13 +13,14 @@ from typing import Any
 import httpx
 
 _ROOT = Path(__file__).resolve().parents[2]
+_GUARD_SECONDS = 100.0  # against a hang; nothing is measured by it
 
 
 class GatewayProcess:
     """Runs `python -m gateway run` on free ports; enter to start, leave to end it by SIGTERM."""
 
     def __init__(self, config: Path, *arguments: str) -> None:
-        self._command = [sys.executable, "-m", "gateway", "run", "--config", str(config), *arguments]
+        self.command = [sys.executable, "-m", "gateway", "run", "--config", str(config), *arguments]
         self._process: asyncio.subprocess.Process
         self._reading: asyncio.Task[None]
         self._news = asyncio.Event()
@@ -34,7 +35,7 @@ class GatewayProcess:
 
     async def __aenter__(self) -> GatewayProcess:
         self._process = await asyncio.create_subprocess_exec(
-            *self._command,
+            *self.command,
             "--port",
             "0",
             "--ops-port",
@@ -68,17 +69,21 @@ class GatewayProcess:
 
     async def ended(self) -> int:
         """Wait for its end; return the exit status."""
-        status = await asyncio.wait_for(self._process.wait(), 60)
+        status = await asyncio.wait_for(self._process.wait(), _GUARD_SECONDS)
         await self._reading
         return status
 
     async def event(self, name: str, *, after: int = 0) -> dict[str, Any]:
         """Wait until an event of this name was logged beyond the first `after` ones, and return it."""
-        async with asyncio.timeout(60):
+        seen = 0
+        async with asyncio.timeout(_GUARD_SECONDS):
             while True:
-                found = [line for line in self.lines if line.get("event") == name]
-                if len(found) > after:
-                    return found[after]
+                for line in self.lines[seen:]:
+                    seen += 1
+                    if line.get("event") == name:
+                        after -= 1
+                    if after < 0:
+                        return line
                 if self._reading.done():
                     raise AssertionError(f"ended without {name!r}: {self.noise} {self.lines}")
                 self._news.clear()

@@ -137,7 +137,7 @@ async def test_a_busy_port_is_named_with_the_remedy(tmp_path: Path) -> None:
     await agency.start()
     config = write(tmp_path, agency.url, 0)
     process = await asyncio.create_subprocess_exec(
-        *GatewayProcess(config)._command, "--port", str(agency.port), stderr=asyncio.subprocess.PIPE
+        *GatewayProcess(config).command, "--port", str(agency.port), stderr=asyncio.subprocess.PIPE
     )
     _, errors = await process.communicate()
     await agency.stop()

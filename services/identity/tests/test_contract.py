@@ -10,6 +10,8 @@ from services.kit.testing_contract import check_contract
 
 # These end the session of the very caller, or the account.
 ENDING = ("logout", "close", "block")
+# The document shows the plain spellings of identifiers; people may type others.
+FORGIVING = ("register", "login", "claim", "beginRecovery", "searchAccount", "verifyInPerson", "recoverInPerson")
 
 
 # PostgreSQL alone: it is the stricter in lengths, ranges and characters.
@@ -27,4 +29,5 @@ async def test_no_request_makes_the_service_contradict_its_document(city: City) 
     )
     claims = {"sid": admin.claims["sid"], "roles": ["admin", "officer:DISDUKCAPIL"]}
     caller = city.issuer.headers(admin.claims["sub"], NAME, **claims)
-    await in_thread(lambda: check_contract(app, caller, left_out=ENDING, fixed={"wait": 0}))
+    # A long poll would only wait.
+    await in_thread(lambda: check_contract(app, caller, left_out=ENDING, fixed={"wait": 0}, forgiving=FORGIVING))

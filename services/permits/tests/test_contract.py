@@ -10,6 +10,8 @@ from services.permits.tests.conftest import City
 MAY_REFUSE = {
     # What an application must hold depends on its kind, which the document's schemas do not tell apart.
     **dict.fromkeys(["createApplication", "changeDetails", "submitApplication"], ("invalid-fields",)),
+    # So do the things to correct; and blanks alone are no sentence.
+    **dict.fromkeys(["deskCorrections", "deskLevy", "deskPayment", "deskRefuse"], ("invalid-fields",)),
     # What is in a file is found out, and no schema describes it.
     "uploadDocument": ["invalid-fields", "unsupported-media-type"],
 }
