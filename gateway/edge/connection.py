@@ -58,22 +58,9 @@ class Connection(asyncio.Protocol):
     """One client."""
 
     __slots__ = (
-        "_address",
-        "_admission",
-        "_answering",
-        "_deadline",
-        "_head_begun",
-        "_inbox",
-        "_is_tls",
-        "_lane",
-        "_lingered",
-        "_out",
-        "_paused_reading",
-        "_presence",
-        "_running",
-        "_state",
-        "_transport",
-    )
+        "_address", "_admission", "_answering", "_deadline", "_head_begun", "_inbox", "_is_tls", "_lane", "_lingered",
+        "_out", "_paused_reading", "_presence", "_running", "_state", "_transport",
+    )  # fmt: skip
     _transport: asyncio.Transport  # from connection_made on, like those below
     _out: Outlet
     _answering: Answering
@@ -91,6 +78,12 @@ class Connection(asyncio.Protocol):
         self._paused_reading = False
         self._lingered = 0
         self._deadline = Deadline(lane.wheel, self._expired)
+
+    def __repr__(self) -> str:
+        notes = [self._state.name.lower(), *(["head begun"] if self._head_begun else [])]
+        notes += ["held back"] if self._paused_reading else []
+        notes += ["behind in reading"] if self._state is not _State.CLOSED and not self._out.is_open else []
+        return f"<Connection {', '.join(notes)}>"
 
     # ---- what the loop calls
 
@@ -128,8 +121,7 @@ class Connection(asyncio.Protocol):
             self._answering.more(data)
             if self._state is _State.ANSWERING and self._answering.wants_body and not self._paused_reading:
                 self._deadline.start(self._lane.limits.body_seconds)
-        elif state is _State.TUNNEL:
-            assert self._answering.far is not None
+        elif state is _State.TUNNEL and self._answering.far is not None:
             self.tunnel_is_alive()
             self._answering.far.send(data)
         elif state is _State.LINGERING:

@@ -12,17 +12,13 @@ from gateway.registry.certificates import server_context
 
 
 class PublicTls:
-    """The context to listen with is `listener`; what it serves is told by the last `adopt`."""
+    """The context to listen with is `listener`; what it serves is what the last `succeed` brought."""
 
     def __init__(self, certificate: str, key: str) -> None:
         """Raise OSError when the files cannot be used."""
         self._present = server_context(certificate, key)
         self.listener = server_context(certificate, key)
         self.listener.sni_callback = self._choose
-
-    def adopt(self, certificate: str, key: str) -> None:
-        """Serve another certificate from the next handshake on. Raises OSError, and changes nothing then."""
-        self._present = server_context(certificate, key)
 
     def succeed(self, next_one: PublicTls) -> None:
         """Serve what was loaded into another one, from the next handshake on; nothing can fail any more."""

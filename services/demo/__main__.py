@@ -32,6 +32,7 @@ def main() -> int:
         say(f"ended: {', '.join(ended)}" if ended else "no demo was running")
         return 0
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)  # also where a shell started us in the background, with SIGINT ignored
     try:
         return _up(make_plan(_ROOT))
     except (CannotStart, BadPort) as error:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.app import Gateway
 from gateway.clock import ManualClock
 from gateway.edge.lane import Lane
+from gateway.edge.tls import PublicTls
 from gateway.registry.load import load
 from gateway.telemetry.logs import AccessLog
 from gateway.workers import serving
@@ -138,7 +139,8 @@ class City:
         log = structlog.wrap_logger(structlog.PrintLogger(), processors=[self._note])
         self.gateway = Gateway(self.config, snapshot, log, clock=self.clock, access_log=AccessLog(self._note_access))
         await self.gateway.start()
-        self.client = await self._serve(self.gateway.asgi, self.gateway.lane if self.lane == "direct" else None)
+        lane = self.gateway.lane if self.lane == "direct" else None
+        self.client = await self._serve(self.gateway.asgi, lane, self.gateway.tls)
         self.ops = await self._serve(self.gateway.ops)
         return self
 
@@ -160,14 +162,17 @@ class City:
         self.gateway.access_log.flush()
         return self.access
 
-    async def _serve(self, app: Any, lane: Lane | None = None) -> httpx.AsyncClient:
-        server, listener = serving(app, lane=lane)
+    async def _serve(self, app: Any, lane: Lane | None = None, tls: PublicTls | None = None) -> httpx.AsyncClient:
+        server, listener = serving(app, lane=lane, tls=tls)
         task = asyncio.create_task(server.serve([listener]))
         self._running.append((server, task))
         while not server.started:
             await asyncio.sleep(0)
         port = listener.getsockname()[1]
-        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
+        scheme = "http" if tls is None else "https"
+        return httpx.AsyncClient(
+            base_url=f"{scheme}://127.0.0.1:{port}", timeout=30, trust_env=False, verify=tls is None
+        )
 
     def _note(self, _logger: object, method: str, event: Any) -> str:
         if event["event"] == "unforeseen":

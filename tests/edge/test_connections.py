@@ -265,9 +265,9 @@ async def test_a_client_that_ends_within_a_head_is_let_go(town: Town) -> None:
 
 async def test_a_client_that_connects_and_leaves_leaves_nothing_behind(town: Town) -> None:
     client = await town.client()
-    await until(lambda: len(town.city.gateway.lane.connections) == 1)
+    await until(lambda: town.connections == 1)
     client.close()
-    await until(lambda: not town.city.gateway.lane.connections)
+    await until(lambda: not town.connections)
 
 
 async def test_the_agencys_connection_is_used_again(either: Town) -> None:

@@ -78,7 +78,7 @@ async def test_a_client_that_left_with_requests_sent_ahead_has_them_forgotten(to
     await until(lambda: bool(wire.heads))
     client.reset()
     await wire.ended.wait()
-    await until(lambda: not town.city.gateway.lane.connections)
+    await until(lambda: not town.connections)
     assert town.agency.lines == [b"GET /x HTTP/1.1"]
 
 
@@ -93,11 +93,10 @@ async def test_a_client_reset_while_its_upload_is_held_back_is_noticed(town: Tow
     client = await town.client()
     await client.send(post(b"Content-Length: 60000000"))
     await town.wire()
-    lane = town.city.gateway.lane
     sending = asyncio.create_task(client.send(b"x" * 30_000_000))
-    await until(lambda: any(connection._paused_reading for connection in lane.connections))
+    await until(lambda: town.is_any("held back"))
     client.reset()
-    await until(lambda: not lane.connections)
+    await until(lambda: not town.connections)
     await sending
 
 

@@ -51,7 +51,7 @@ async def test_a_connection_too_many_from_one_address_is_answered_503(town: Town
 async def test_one_that_says_nothing_is_answered_too(town: Town) -> None:
     await fill(town)
     client = await town.client()
-    await until(lambda: len(town.city.gateway.lane.connections) == 3)
+    await until(lambda: town.connections == 3)
     await town.pass_time(2.1)
     assert (await client.answer()).status == 503
     assert await client.is_closed()
@@ -65,10 +65,9 @@ async def test_calling_112_is_never_refused_for_want_of_room(town: Town) -> None
 
 
 async def test_who_comes_when_there_are_far_too_many_is_refused_unread(town: Town) -> None:
-    lane = town.city.gateway.lane
     await fill(town)
     crowd = [await town.client() for _ in range(CROWD)]
-    await until(lambda: len(lane.connections) == CROWD + 2)
+    await until(lambda: town.connections == CROWD + 2)
     client = await town.client()
     assert (await client.answer()).status == 503
     assert await client.is_closed()
@@ -80,7 +79,7 @@ async def test_room_is_given_back(town: Town) -> None:
         client = await town.client()
         assert (await client.ask(request())).status == 200
         client.close()
-        await until(lambda: not town.city.gateway.lane.connections)
+        await until(lambda: not town.connections)
 
 
 @pytest.mark.parametrize(

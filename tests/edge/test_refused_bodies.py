@@ -107,7 +107,7 @@ async def test_a_body_whose_client_is_reset_is_never_passed_for_whole(town: Town
     client = await town.client()
     await client.send(case.raw)
     client.reset()
-    await until(lambda: not town.city.gateway.lane.connections)
+    await until(lambda: not town.connections)
     seen = await seen_by_agency(town)
     assert not seen.endswith(b"\r\n0\r\n\r\n")
     assert not seen.endswith(b"x" * 10)

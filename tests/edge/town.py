@@ -42,6 +42,14 @@ class Town:
         self._clients.append(made)
         return made
 
+    def is_any(self, note: str) -> bool:
+        """Tell whether a client's connection says so of itself."""
+        return any(note in repr(connection) for connection in self.city.gateway.lane.connections)
+
+    @property
+    def connections(self) -> int:
+        return len(self.city.gateway.lane.connections)
+
     async def pass_time(self, seconds: float) -> None:
         """Let the clock go on, and let those who wait for it see that."""
         self.city.clock.advance(seconds)
@@ -60,7 +68,7 @@ class Town:
         self._clients.clear()
         await self.city.gateway._client.aclose()  # so that the next test begins with none
         await self.agency.forget()
-        await until(lambda: not self.city.gateway.lane.connections)
+        await until(lambda: not self.connections)
 
 
 @asynccontextmanager
