@@ -200,8 +200,8 @@ class Answering:
         pipeline = self._lane.pipeline
         reply, seen = await pipeline.handle(call)
         known = self._inbox.known
-        if known is not None and known.reading is not None and known.head.token is not None:
-            self._lane.blocks.remember(known)
+        if known is not None and known.reading is not None:
+            self._lane.blocks.settle(known, is_authentic=known.head.token is not None)
         ending: Ending = "gone"
         sent = 0
         try:

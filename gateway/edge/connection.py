@@ -80,10 +80,8 @@ class Connection(asyncio.Protocol):
         self._deadline = Deadline(lane.wheel, self._expired)
 
     def __repr__(self) -> str:
-        notes = [self._state.name.lower(), *(["head begun"] if self._head_begun else [])]
-        notes += ["held back"] if self._paused_reading else []
-        notes += ["behind in reading"] if self._state is not _State.CLOSED and not self._out.is_open else []
-        return f"<Connection {', '.join(notes)}>"
+        state = self._state.name.lower() + ", head begun" * self._head_begun + ", held back" * self._paused_reading
+        return f"<Connection {state}{'' if self._out.is_open else ', behind in reading'}>"
 
     # ---- what the loop calls
 
@@ -261,8 +259,6 @@ class Connection(asyncio.Protocol):
         else:
             self._state = _State.HEAD
             self._run()
-
-    # ---- ends
 
     def _linger(self) -> None:
         """Close our side, and for a moment throw away what still comes, so that the answer is not lost to a reset."""

@@ -16,7 +16,7 @@ from gateway.wire.request import Head
 
 
 class Known:
-    """One block: `wire` says how to read the request, `head` what it asks. `reading` is set until it is remembered."""
+    """One block: `wire` says how to read the request, `head` what it asks. `reading` is set until its first answer."""
 
     __slots__ = ("head", "reading", "wire")
 
@@ -44,10 +44,11 @@ class Blocks:
         head.passed = reading.passed  # the same fields, already as wire bytes
         return Known(reading.head, head, reading)
 
-    def remember(self, known: Known) -> None:
-        """Keep a block whose sender was authenticated."""
+    def settle(self, known: Known, *, is_authentic: bool) -> None:
+        """Keep a block whose sender was authenticated; of any other, let go of what only keeping it would need."""
         if known.reading is not None:
-            self._recogniser.remember(known.reading, known)
+            if is_authentic:
+                self._recogniser.remember(known.reading, known)
             known.reading = None
 
     def clear(self) -> None:

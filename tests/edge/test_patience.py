@@ -45,11 +45,10 @@ async def test_a_silent_connection_is_closed_without_a_word(town: Town) -> None:
 
 async def test_a_connection_is_idle_anew_after_each_request(town: Town) -> None:
     client = await town.client()
-    await client.ask(request())
-    await town.pass_time(60)
-    await client.ask(request())
-    await town.pass_time(60)
-    assert town.connections == 1
+    for _ in range(2):
+        await client.ask(request())
+        await town.pass_time(60)
+        assert town.connections == 1
     await town.pass_time(11)
     assert await client.is_closed()
 

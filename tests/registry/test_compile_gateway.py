@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.registry.problems import ConfigError
+from gateway.registry.snapshot import ClientLimits
 from gateway.rules.cors import CorsPolicy
 from tests.certificates import make_certificates
 from tests.registry.files import Registry, compiled, gateway_text, route, service_text
@@ -112,3 +114,30 @@ def test_the_digest_tells_every_change_of_what_was_read(registry: Registry) -> N
     registry.gateway(gateway_text() + "# a comment\n")
     digests.append(registry.load().digest)
     assert len(set(digests)) == 4
+
+
+def test_limits_of_clients_are_compiled(registry: Registry) -> None:
+    limits = (
+        "{idle: 1s, head: 2s, body: 3s, write: 4s, tunnel: 5m, max_connections: 6, max_connections_per_address: 7, "
+        "max_requests_per_connection: 8, max_head: 9KB, max_fields: 10, max_target: 11KB}"
+    )
+    listens = "public: 127.0.0.1:8080, ops: 127.0.0.1:9090"
+    registry.gateway(gateway_text(server=f"{{{listens}, hosts: [Api.Example, '[::1]'], limits: {limits}}}"))
+    server = registry.load().server
+    assert server.limits == ClientLimits(1, 2, 3, 4, 300, 6, 7, 8, 9_000, 10, 11_000)
+    assert server.hosts == {b"api.example", b"[::1]"}
+
+
+def test_limits_nobody_wrote_are_those_of_the_policy(registry: Registry) -> None:
+    assert registry.load().server.limits == ClientLimits()
+
+
+@pytest.mark.parametrize("key", ["server.pem", "other.key"])
+def test_a_certificate_that_cannot_be_used_is_refused(registry: Registry, key: str) -> None:
+    make_certificates(registry.directory / "tls")
+    other = make_certificates(registry.directory / "other").key
+    (registry.directory / "tls" / "other.key").write_bytes(other.read_bytes())
+    tls = f"{{certificate: tls/server.pem, key: tls/{key}}}"
+    registry.gateway(gateway_text(server=f"{{public: 127.0.0.1:8080, ops: 127.0.0.1:9090, tls: {tls}}}"))
+    with pytest.raises(ConfigError, match=r"gateway\.yaml:3:74: .*cannot be used with its key"):
+        registry.load()
