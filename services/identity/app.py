@@ -97,8 +97,9 @@ def compose(
     senders: Mapping[str, Sender] | None = None,
     register: PopulationRegister | None = None,
     log: FilteringBoundLogger | None = None,
+    delivers: bool = True,
 ) -> Starlette:
-    """Build the service from its settings; tests turn the clock and bring their own gateway."""
+    """Build the service from its settings; tests turn the clock, bring their own gateway and carry the post."""
     means = means_of(settings, now=now, policy=policy)
     database = Database(prepared_engine(settings))
     feed = RevocationFeed(database, now)
@@ -123,7 +124,7 @@ def compose(
         verifier=verifier or AssertionVerifier(settings.gateway_jwks_url, settings.gateway_issuer, NAME),
         database=database,
         openapi=document(),
-        lifespan=[feed.running, postman.running, lambda: _closing(population)],
+        lifespan=[feed.running, *([postman.running] if delivers else []), lambda: _closing(population)],
         open_paths=[discovery.KEYS_PATH, discovery.REVOCATIONS_PATH],
         log=logger,
         state={"service": service},

@@ -198,6 +198,7 @@ async def city(tmp_path: Path, database_url: str, issuer: GatewayIssuer) -> Asyn
         verifier=issuer.verifier(NAME),
         senders={"email": post, "sms": post},
         log=make_logger(NAME, log),
+        delivers=False,
     )
     async with client_of(app) as client:
         yield City(app, client, issuer, issuer.now, post, log, settings)

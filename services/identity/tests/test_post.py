@@ -64,8 +64,9 @@ async def test_the_postman_goes_by_himself_once_nudged(city: City) -> None:
         arrived.set()
 
     city.post.send = send  # type: ignore[method-assign]
-    await ask_for_code(city)
-    await asyncio.wait_for(arrived.wait(), 30)
+    async with city.service.postman.running():
+        await ask_for_code(city)
+        await asyncio.wait_for(arrived.wait(), 30)
 
 
 async def test_sms_goes_to_the_provider_with_the_token_and_nothing_in_the_address() -> None:
