@@ -64,6 +64,10 @@ class Signal:
         self._asyncio_future_blocking = True
         yield self
 
+    def call(self, wake: Callable[[], object]) -> None:
+        """Have the next ring call `wake`: for who waits and is no coroutine."""
+        self._wake = wake
+
     def ring(self) -> None:
         """Wake whoever waits; when nobody does, nothing happens."""
         wake = self._wake

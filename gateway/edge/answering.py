@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import copy_context
+from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
 from gateway.edge.inbox import Inbox
 from gateway.edge.incoming import IncomingBody
 from gateway.edge.lane import Lane
-from gateway.edge.outgoing import switching_head
+from gateway.edge.outgoing import switching_head, usual_answer
 from gateway.edge.outlet import Outlet
 from gateway.edge.requests import Client, open_body_of, read_call, refused_call
 from gateway.edge.tunnel import FarEnd
@@ -22,6 +23,7 @@ from gateway.errors import ClientGone, ClientTimedOut, GatewayError, MalformedRe
 from gateway.fields import Fields
 from gateway.pipeline.call import Call, Reply
 from gateway.pipeline.observe import Ending
+from gateway.pipeline.shortcut import Content, Passage, Shortcut
 from gateway.stepping import Exchange, Signal
 from gateway.upstream.ports import Tunnel
 from gateway.upstream.wheel import Deadline
@@ -58,6 +60,7 @@ class Answering:
         "_inbox",
         "_lane",
         "_out",
+        "_passage",
         "_served",
         "_version",
         "close",
@@ -76,6 +79,7 @@ class Answering:
         self._out = out
         self._deadline = deadline
         self._exchange: Exchange | None = None
+        self._passage: Passage | None = None  # a request that went by a shortcut, until its answer is here
         self._body: IncomingBody | None = None
         self._context = copy_context()
         self._version = HTTP_11
@@ -89,6 +93,8 @@ class Answering:
 
     def begin(self) -> bool:
         """Begin with the next request that was received; tell whether there was one, be it fit to be read or not."""
+        if not self._is_last and self._inbox.take_usual(self._begin_usual):
+            return True
         try:
             call = self._read()
         except Malformed as error:
@@ -143,6 +149,76 @@ class Answering:
         self._exchange = Exchange(self._answer(call), self._ended, context=self._context)
         self._exchange.start()
 
+    # ---- a usual request
+
+    @property
+    def _is_last(self) -> bool:
+        """Tell whether the connection ends with the next answer."""
+        lane = self._lane
+        return (
+            self.close
+            or self.half_closed
+            or lane.drain.draining
+            or self._served + 1 >= lane.limits.max_requests_per_connection
+        )
+
+    def _begin_usual(self, shortcut: Shortcut, traceparent: bytes | None, content: bytes) -> bool:
+        lane, client = self._lane, self._client
+        passage = lane.pipeline.shortcuts.begin(
+            shortcut,
+            peer=client.address,
+            scheme=client.scheme,
+            request_id=lane.ids.new(),
+            traceparent=traceparent,
+            content=content,
+            interim=self._interim_now,
+            started=lane.clock.monotonic(),
+        )
+        if passage is None:
+            return False
+        self._passage = passage
+        lane.usual.taken += 1
+        self._served += 1
+        self._version = HTTP_11
+        self._out.begin()
+        self._deadline.stop()
+        passage.answer.changed.call(self._arrived)
+        return True
+
+    def _arrived(self) -> None:
+        """The answer to a usual request is here, or is not going to be a usual one."""
+        passage = self._passage
+        assert passage is not None
+        lane, shortcuts = self._lane, self._lane.pipeline.shortcuts
+        if self.close or self.half_closed or lane.drain.draining or not shortcuts.arrived(passage):
+            self._exchange = Exchange(self._answer(self._call_of(passage), passage), self._ended, context=self._context)
+            self._exchange.start()
+            return
+        self._passage = None
+        answer = passage.answer
+        content = answer.take()
+        date = lane.dates.line(lane.clock.wall())
+        self._out.transport.write(usual_answer(answer.status, answer.passed.wire, passage.added, content, date))
+        shortcuts.finish(passage.seen, "complete", len(content))
+        self._holder.answered(None)
+
+    def _call_of(self, passage: Passage) -> Call:
+        """Return the call of a usual request whose answer is none."""
+        seen, learned = passage.seen, passage.shortcut.call
+        return replace(
+            learned,
+            id=seen.request_id,
+            body=None if learned.body is None else Content(passage.content),
+            peer=self._client.address,
+            scheme=self._client.scheme,
+            started_seconds=seen.started_seconds,
+            interim=self._interim_now,
+        )
+
+    def _interim_now(self, status: int, fields: Fields) -> None:
+        if self._passage is not None:
+            self._out.interim(status, fields)
+
     # ---- its body
 
     @property
@@ -189,19 +265,22 @@ class Answering:
             self.far.close()
         elif self._exchange is not None:
             self._exchange.interrupt(asyncio.CancelledError())
+        elif self._passage is not None:
+            passage, self._passage = self._passage, None
+            self._lane.pipeline.shortcuts.abandon(passage)
         if self._body is not None:
             self._body.fail(ClientGone())
 
     def probe(self) -> bool:
         """Find out whether a client that sends no more is still there; see `Outlet.probe`."""
-        return self.half_closed and self._exchange is not None and self._out.probe(self._version)
+        is_busy = self._exchange is not None or self._passage is not None
+        return self.half_closed and is_busy and self._out.probe(self._version)
 
-    async def _answer(self, call: Call) -> None:
+    async def _answer(self, call: Call, passage: Passage | None = None) -> None:
         pipeline = self._lane.pipeline
-        reply, seen = await pipeline.handle(call)
-        known = self._inbox.known
-        if known is not None and known.reading is not None:
-            self._lane.blocks.settle(known, is_authentic=known.head.token is not None)
+        reply, seen = await pipeline.handle(call, passage)
+        if passage is None:
+            self._remember(call)
         ending: Ending = "gone"
         sent = 0
         try:
@@ -214,6 +293,17 @@ class Answering:
         finally:
             await reply.aclose()
             pipeline.finish(seen, ending, sent)
+
+    def _remember(self, call: Call) -> None:
+        """Have what was found out about these bytes remembered, if their sender was authenticated."""
+        lane, known = self._lane, self._inbox.known
+        if known is None:
+            return
+        is_authentic = known.head.token is not None
+        if known.reading is not None:
+            lane.blocks.settle(known, is_authentic=is_authentic)
+        if is_authentic and self._version >= HTTP_11 and not self.close:
+            lane.usual.note(self._inbox.head, call, lane.pipeline.shortcuts.learn)
 
     async def _send(self, call: Call, reply: Reply) -> int:
         body = self._body
@@ -255,7 +345,7 @@ class Answering:
             self._out.interim(status, fields)
 
     def _ended(self, error: BaseException | None) -> None:
-        body, self._body, self._exchange = self._body, None, None
+        body, self._body, self._exchange, self._passage = self._body, None, None, None
         if body is not None and (not body.is_complete or body.has_failed):
             self.close = self.is_unread = True
         self._holder.answered(error)

@@ -36,19 +36,25 @@ _NO_CONTENT: Final = frozenset((204, 304))
 
 
 class AsgiBody:
-    """A request's body as the server hands it over. One reader at a time; nothing is read ahead."""
+    """A request's body as the server hands it over. One reader at a time; nothing is read ahead.
 
-    __slots__ = ("_done", "_ended", "_receive", "length")
+    The last byte of a body whose length was said is held back until the server has seen the end of the stream too: to
+    an HTTP/2 client that is answered before, the server says to stop (RFC 9113 section 8.1), and not each one bears it.
+    """
+
+    __slots__ = ("_done", "_ended", "_left", "_receive", "length")
 
     def __init__(self, receive: Receive, length: int | None) -> None:
         self._receive = receive
         self._done = length == 0
+        self._left = length
         self._ended = asyncio.Event()
         self.length = length
         if self._done:
             self._ended.set()
 
     async def read(self) -> bytes:
+        whole = b""
         while not self._done:
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -57,9 +63,12 @@ class AsgiBody:
             if not message.get("more_body", False):
                 self._end()
             piece: bytes = message.get("body", b"")
-            if piece:
-                return piece
-        return b""
+            if self._left is not None:
+                self._left -= len(piece)
+            whole += piece
+            if whole and self._left != 0:
+                break
+        return whole
 
     def _end(self) -> None:
         self._done = True

@@ -189,13 +189,9 @@ class Connection(asyncio.Protocol):
 
     # ---- one request after the other
 
-    @property
-    def _is_free(self) -> bool:
-        return self._state is _State.HEAD
-
     def _run(self) -> None:
         """Answer what has come, one request after the other, as far as it goes without waiting."""
-        if self._running or not self._is_free:
+        if self._running or self._state is not _State.HEAD:
             return
         self._running = True
         try:
@@ -208,14 +204,17 @@ class Connection(asyncio.Protocol):
                 return
         finally:
             self._running = False
-        if self._is_free:
+        if self._has_state(_State.HEAD):
             self._wait_for_request()
+
+    def _has_state(self, state: _State) -> bool:
+        return self._state is state
 
     def _next(self) -> bool:
         """Begin with the next request; tell whether another one may follow at once."""
         self._state = _State.ANSWERING
         if self._answering.begin():
-            return self._is_free
+            return self._has_state(_State.HEAD)
         self._state = _State.HEAD
         return False
 
@@ -226,7 +225,11 @@ class Connection(asyncio.Protocol):
 
     def _wait_for_request(self) -> None:
         """Say how long the client may take to send the next request, or the rest of its head."""
-        if self._inbox.received and not self._out.is_open:
+        if not self._inbox.received and not self._answering.half_closed and self._admission is Admission.WELCOME:
+            if self._paused_reading:
+                self.resume_reading()
+            self._deadline.start(self._lane.limits.idle_seconds)  # the usual case
+        elif self._inbox.received and not self._out.is_open:
             self._deadline.stop()  # a client that does not take its answers is the outlet's to judge
             self._bound_inbox()
         elif self._answering.half_closed:
@@ -258,7 +261,10 @@ class Connection(asyncio.Protocol):
             self._linger()
         else:
             self._state = _State.HEAD
-            self._run()
+            if self._inbox.received:
+                self._run()
+            elif not self._running:
+                self._wait_for_request()
 
     def _linger(self) -> None:
         """Close our side, and for a moment throw away what still comes, so that the answer is not lost to a reset."""

@@ -10,6 +10,7 @@ from gateway.clock import Clock
 from gateway.edge.drain import Drain
 from gateway.edge.known import Blocks
 from gateway.edge.outgoing import Dates
+from gateway.edge.usual import Usual
 from gateway.pipeline.handler import Pipeline
 from gateway.registry.snapshot import ClientLimits
 from gateway.telemetry.logs import Log
@@ -43,6 +44,7 @@ class Lane:
         self.limits = limits
         self.head_limits = _head_limits(limits)
         self.blocks = Blocks(self.head_limits)
+        self.usual = Usual()
         self.connections: set[Any] = set()  # also what the server waits for when it shuts down
         self.refused = 0
         self._by_address: dict[Hashable, int] = {}
@@ -50,6 +52,7 @@ class Lane:
     def adopt(self, limits: ClientLimits) -> None:
         """Go on by the limits of a new registry; blocks recognised under the old one are forgotten."""
         self.limits = limits
+        self.usual.clear()
         head_limits = _head_limits(limits)
         if head_limits == self.head_limits:
             self.blocks.clear()

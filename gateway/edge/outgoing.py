@@ -15,6 +15,7 @@ _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
 }
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_DATE: Final = (b"Date:", b"date:")
 _BODILESS: Final = frozenset((204, 304))
 
 
@@ -80,8 +81,16 @@ def frame(reply: Reply, *, method: bytes, version: int, close: bool, date: bytes
     return Framed(b"".join(parts), chunked, until_close, bodiless)
 
 
+def usual_answer(status: int, passed: bytes, added: bytes, content: bytes, date: bytes) -> bytes:
+    """Write an answer with a whole body on a connection that goes on; `passed` and `added` are lines of its head."""
+    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    if _has_date(passed):
+        date = b""
+    return b"%b%b%b%bcontent-length: %d\r\n\r\n%b" % (line, passed, added, date, len(content), content)
+
+
 def _has_date(passed: bytes) -> bool:
-    if b"\r\nDate:" in passed or b"\r\ndate:" in passed:
+    if passed[:5] in _DATE or b"\r\nDate:" in passed or b"\r\ndate:" in passed:
         return True  # nearly always
     lowered = passed.lower()
     return lowered.startswith(b"date:") or b"\r\ndate:" in lowered

@@ -31,7 +31,9 @@ _OWN_CLAIMS: Final = frozenset({"iss", "aud", "sub", "iat", "nbf", "exp", "jti",
 
 
 @dataclass(frozen=True, slots=True)
-class _Minted:
+class Minted:
+    """An assertion, and until when it may be used again."""
+
     assertion: bytes
     reusable_until: float  # wall-clock second
     claims: Mapping[str, object]  # of the identity it was minted for
@@ -44,7 +46,7 @@ class Minter:
     `warnings` tells operators what was made for this run only. Workers that shall agree get a policy from `complete`.
     """
 
-    def __init__(self, policy: AssertionPolicy, clock: Clock, *, capacity: int = 20_000) -> None:
+    def __init__(self, policy: AssertionPolicy, clock: Clock, *, capacity: int = 100_000) -> None:
         """Raise BadSigningKey when a configured key cannot sign."""
         policy, self.warnings = complete(policy)
         keys = [SigningKey.load(pem) for pem in policy.keys]
@@ -55,7 +57,7 @@ class Minter:
         self._lifetime_seconds = min(policy.lifetime_seconds, _LONGEST_SECONDS)
         self._least_reused_seconds = min(_LEAST_REUSED_SECONDS, self._lifetime_seconds / 2)
         self._clock = clock
-        self._memo: Memo[tuple[object, ...], _Minted] = Memo(capacity)
+        self._memo: Memo[tuple[object, ...], Minted] = Memo(capacity)
 
     def jwks(self) -> bytes:
         """Return the public keys as a JWK Set; all configured ones, so that a rotation overlaps."""
@@ -63,6 +65,10 @@ class Minter:
 
     def mint(self, identity: Identity, service: Service, auth: AuthPolicy) -> bytes:
         """Return the assertion that tells `service` of `identity`; never suspends."""
+        return self.minted(identity, service, auth).assertion
+
+    def minted(self, identity: Identity, service: Service, auth: AuthPolicy) -> Minted:
+        """Return the same, with until when it serves."""
         key = (
             identity.issuer,
             identity.subject,
@@ -78,9 +84,9 @@ class Minter:
         if minted is None or now >= minted.reusable_until or not _says_the_same(minted, identity, auth):
             minted = self._mint(identity, service, auth, now)
             self._memo.put(key, minted)
-        return minted.assertion
+        return minted
 
-    def _mint(self, identity: Identity, service: Service, auth: AuthPolicy, now: float) -> _Minted:
+    def _mint(self, identity: Identity, service: Service, auth: AuthPolicy, now: float) -> Minted:
         granted = _granted(identity, auth)
         issued_at = int(now)
         expires_at = min(issued_at + int(self._lifetime_seconds), int(identity.expires_at))
@@ -102,7 +108,7 @@ class Minter:
         # When the citizen's own token ends that soon, a new assertion would live no longer.
         is_capped = expires_at == int(identity.expires_at)
         reusable_until = expires_at if is_capped else expires_at - self._least_reused_seconds
-        return _Minted(assertion, reusable_until, identity.claims, _canonical(granted))
+        return Minted(assertion, reusable_until, identity.claims, _canonical(granted))
 
     def _pseudonym(self, identity: Identity, sector: str) -> str:
         """Return the subject of `identity` in `sector`: a keyed hash, the same as long as the secret is."""
@@ -112,7 +118,7 @@ class Minter:
         return urlsafe_b64encode(hmac.digest(self._secret, message, hashlib.sha256)).rstrip(b"=").decode()
 
 
-def _says_the_same(minted: _Minted, identity: Identity, auth: AuthPolicy) -> bool:
+def _says_the_same(minted: Minted, identity: Identity, auth: AuthPolicy) -> bool:
     """Two tokens of one session may differ in their claims; the same token has the same mapping, seen at a glance."""
     return minted.claims is identity.claims or minted.granted == _canonical(_granted(identity, auth))
 

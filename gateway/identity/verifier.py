@@ -61,7 +61,7 @@ class Verifier:
         clock: Clock,
         *,
         own_issuer: str,
-        capacity: int = 10_000,
+        capacity: int = 100_000,
     ) -> None:
         """`own_issuer` signs the gateway's assertions, which are no login even when it is listed by mistake."""
         self._revocations = revocations

@@ -20,6 +20,10 @@ class Room:
     def in_flight(self, service: str) -> int:
         return self._in_flight.get(service, 0)
 
+    def has_place(self, service: Service) -> bool:
+        """Tell whether one more may come in."""
+        return self._in_flight.get(service.name, 0) < service.upstream.max_in_flight
+
     def enter(self, route: Route, service: Service) -> None:
         """Take a place; raise Overloaded when the service has none left. Emergency routes are never refused."""
         now = self._in_flight.get(service.name, 0)

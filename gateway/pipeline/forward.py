@@ -7,6 +7,7 @@ that nothing from outside can stand in their place.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from gateway.clock import Clock
 from gateway.errors import UpstreamFault
@@ -16,9 +17,13 @@ from gateway.pipeline.call import Call, Edition
 from gateway.pipeline.observe import Observation
 from gateway.registry.snapshot import Route, Service
 from gateway.rules.access import Identity
-from gateway.rules.forwarding import forwarded_fields
+from gateway.rules.forwarding import forwarded_fields, is_trusted
+from gateway.rules.heads import RequestHead
+from gateway.upstream.begun import Begun
 from gateway.upstream.forward import Forwarder
 from gateway.upstream.ports import Interim, RequestBody, ResponseBody, Trailed, UpstreamRequest, UpstreamResponse
+
+VIA: Final = (b"via", b"1.1 tangerang")
 
 
 @dataclass(slots=True, eq=False)
@@ -37,8 +42,19 @@ class Asking:
 
     @property
     def agency_path(self) -> bytes:
-        """The path in the agency's own URL space: the prefix `/v1/<service>` is cut."""
-        return self.call.path[len(self.route.strip_prefix) :] or b"/"
+        """The path in the agency's own URL space."""
+        return agency_path(self.route, self.call.path)
+
+
+def agency_path(route: Route, path: bytes) -> bytes:
+    """Return a path in the agency's own URL space: the prefix `/v1/<service>` is cut."""
+    return path[len(route.strip_prefix) :] or b"/"
+
+
+def scheme_of(edition: Edition, head: RequestHead, peer: str, scheme: str) -> bytes:
+    """Return http or https as the citizen used it; a trusted proxy in front of us knows better than our socket."""
+    told = head.forwarded_proto
+    return told if told is not None and is_trusted(peer, edition.trusted_proxies) else scheme.encode()
 
 
 class AgencyBody:
@@ -92,11 +108,13 @@ class Forward:
         path: bytes | None = None,
         interim: Interim | None = None,
         shared: bool = False,
+        begun: Begun | None = None,
     ) -> UpstreamResponse:
         """Return the agency's answer once its head is there; raise UpstreamFault or Overloaded.
 
         `path` is said where the cache spells it in its own way, `interim` where somebody hears of interim answers.
         `shared`: the answer may be shown to others, so nothing of this one client that the key does not hold is sent.
+        What was `begun` has its place already.
         """
         call, service, seen = asking.call, asking.service, asking.seen
         request = UpstreamRequest(
@@ -110,11 +128,12 @@ class Forward:
             upgrade=call.upgrade if call.upgrade in asking.route.upgrade else None,
             waits_for_continue=call.waits_for_continue,
         )
-        self._room.enter(asking.route, service)
+        if begun is None:
+            self._room.enter(asking.route, service)
         began = self._clock.monotonic()
         try:
             response = await self._forwarder.send(
-                service.upstream, request, asking.route.timeouts, emergency=asking.route.emergency
+                service.upstream, request, asking.route.timeouts, emergency=asking.route.emergency, begun=begun
             )
         except UpstreamFault:
             seen.agency_seconds += self._clock.monotonic() - began
@@ -139,9 +158,9 @@ class Forward:
             added += [(b"authorization", value) for value in call.head.authorization]
         added.append((b"x-request-id", call.id.encode()))
         added.append((b"traceparent", asking.seen.trace.traceparent))
-        if call.head.tracestate is not None and call.head.traceparent is not None:
+        if not shared and call.head.tracestate is not None and call.head.traceparent is not None:
             added.append((b"tracestate", call.head.tracestate))
         if not shared:
             added += forwarded_fields(asking.address, asking.scheme, call.host)
-        added.append((b"via", b"1.1 tangerang"))
+        added.append(VIA)
         return tuple(added)

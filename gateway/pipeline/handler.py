@@ -21,12 +21,14 @@ from gateway.pipeline.authorise import authorise
 from gateway.pipeline.body import BoundedBody
 from gateway.pipeline.cache import Cache
 from gateway.pipeline.call import Call, Edition, Reply
-from gateway.pipeline.forward import Asking, Forward
+from gateway.pipeline.concurrency import enter, holding
+from gateway.pipeline.forward import Asking, Forward, scheme_of
 from gateway.pipeline.limit import limit
 from gateway.pipeline.match import check_host, match
 from gateway.pipeline.observe import Ending, Observation, Observer
 from gateway.pipeline.refuse import refuse
 from gateway.pipeline.relay import relay
+from gateway.pipeline.shortcut import Passage, Shortcuts
 from gateway.registry.compile_policies import origins_of
 from gateway.registry.snapshot import Route, Service, Snapshot
 from gateway.rules import cors
@@ -35,11 +37,12 @@ from gateway.rules.caching.invalidation import SAFE_METHODS
 from gateway.rules.caching.keys import SHARED, PrimaryKey, citizen_partition, fields_to_send, primary_key
 from gateway.rules.caching.policy import CachePolicy
 from gateway.rules.caching.verdicts import CacheRequest
-from gateway.rules.forwarding import client_address, is_trusted
+from gateway.rules.forwarding import client_address
 from gateway.rules.heads import answer_fields
 from gateway.store.fallback import Limiter
 from gateway.telemetry.logs import Log
 from gateway.telemetry.traces import follow
+from gateway.upstream.begun import Begun
 from gateway.upstream.forward import Forwarder
 from gateway.upstream.ports import Interim, UpstreamResponse
 
@@ -68,18 +71,26 @@ class Pipeline:
         self._parts = parts
         self._current = current
         self._forward = Forward(parts.forwarder, parts.room, parts.clock)
+        self.shortcuts = Shortcuts(
+            current, parts.clock, parts.limiter, parts.forwarder, parts.room, parts.observer, self._invalidate
+        )
         self._aggregate = Aggregate(self._answer_part, parts.failing_since, parts.clock)
 
-    async def handle(self, call: Call) -> tuple[Reply, Observation]:
-        """Answer one request; never raises but for cancellation. The caller closes the reply, then calls `finish`."""
-        edition = self._current()
-        seen = Observation(call.id, call.method, call.started_seconds, follow(call.head.traceparent))
+    async def handle(self, call: Call, passage: Passage | None = None) -> tuple[Reply, Observation]:
+        """Answer one request; never raises but for cancellation. The caller closes the reply, then calls `finish`.
+
+        With a `passage`, a shortcut has brought it as far as its first attempt.
+        """
+        edition = self._current() if passage is None else passage.shortcut.edition
+        seen = passage.seen if passage is not None else _note(call)
         route: Route | None = None
         try:
-            if call.fault is not None:
+            if passage is not None:
+                route = passage.shortcut.route
+                reply = await self._go_on(edition, call, passage)
+            elif call.fault is not None:
                 raise call.fault
-            page = self._parts.pages.get(call.path)
-            if page is not None:
+            elif (page := self._parts.pages.get(call.path)) is not None:
                 reply = self._own_page(page, call, seen)
             else:
                 check_host(edition.snapshot, call.host)
@@ -98,6 +109,10 @@ class Pipeline:
             reply = refuse(InternalFault(), call, edition.snapshot, route, seen)
         seen.status = reply.status
         return self._finished(reply, call, route), seen
+
+    def in_flight(self, service: str) -> int:
+        """Tell how many requests to a service are under way."""
+        return self._parts.room.in_flight(service)
 
     def finish(self, seen: Observation, ending: Ending, sent_bytes: int) -> None:
         """Observe one request that has ended, whatever way."""
@@ -120,16 +135,46 @@ class Pipeline:
         address = client_address(call.peer, call.head.forwarded_for, edition.trusted_proxies)
         identity = await authenticate(edition.verifier, route, call.head, seen)
         authorise(route, identity)
+        if not route.concurrency:
+            return await self._serve(edition, call, route, identity, address, seen)
+        in_flight = self._parts.limiter.in_flight
+        entry = await enter(in_flight, route, identity, call.head, address, seen)
+        return await holding(in_flight, entry, self._serve(edition, call, route, identity, address, seen))
+
+    async def _serve(
+        self, edition: Edition, call: Call, route: Route, identity: Identity | None, address: str, seen: Observation
+    ) -> Reply:
         limits = await limit(self._parts.limiter, route, identity, call.head, address, seen)
         if route.aggregate is not None:
             reply = await self._aggregate.serve(edition, call, route.aggregate, identity)
         elif route.service is not None:
             body = None if call.body is None else BoundedBody(call.body, route.max_body_bytes)
-            asking = Asking(edition, call, body, route, route.service, identity, address, _scheme(edition, call), seen)
+            asking = Asking(
+                edition,
+                call,
+                body,
+                route,
+                route.service,
+                identity,
+                address,
+                scheme_of(edition, call.head, call.peer, call.scheme),
+                seen,
+            )
             reply = await self._ask(asking, route.service, route.cache)
         else:
             raise RouteNotFound
         reply.fields += limits
+        return reply
+
+    async def _go_on(self, edition: Edition, call: Call, passage: Passage) -> Reply:
+        """Answer a request that a shortcut has begun and cannot end."""
+        shortcut = passage.shortcut
+        address = client_address(call.peer, call.head.forwarded_for, edition.trusted_proxies)
+        scheme = scheme_of(edition, call.head, call.peer, call.scheme)
+        service, identity = shortcut.service, shortcut.identity
+        asking = Asking(edition, call, call.body, shortcut.route, service, identity, address, scheme, passage.seen)
+        reply = await self._pass_on(asking, service, passage)
+        reply.fields += passage.outcome.fields
         return reply
 
     async def _answer_part(self, edition: Edition, call: Call) -> Reply:
@@ -151,10 +196,7 @@ class Pipeline:
     async def _ask(self, asking: Asking, service: Service, policy: CachePolicy | None) -> Reply:
         call = asking.call
         if policy is None or not _may_be_cached(call, asking.route):
-            response = await self._forward.send(asking, query=call.query, passed=call.head.passed, interim=call.interim)
-            if call.method not in SAFE_METHODS:
-                self._invalidate(asking, service, response)
-            return relay(response, call.method)
+            return await self._pass_on(asking, service)
         if asking.identity is None and policy.scope == "citizen":
             policy = replace(policy, scope="shared")  # a stranger has no part of the cache; theirs is everybody's
         key = self._key(asking, service, policy)
@@ -163,6 +205,17 @@ class Pipeline:
             if reply is not None:
                 return reply
         return await self._parts.cache.serve(self._lookup(asking, key, policy))
+
+    async def _pass_on(self, asking: Asking, service: Service, begun: Begun | None = None) -> Reply:
+        call = asking.call
+        response = await self._forward.send(
+            asking, query=call.query, passed=call.head.passed, interim=call.interim, begun=begun
+        )
+        if call.method not in SAFE_METHODS:
+            change = CacheRequest(call.method, asking.agency_path, call.query, call.head.passed.fields)
+            origins = origins_of(service.upstream)
+            self._invalidate(change, service, origins, response.status, response.received)
+        return relay(response, call.method)
 
     def _key(self, asking: Asking, service: Service, policy: CachePolicy) -> PrimaryKey:
         partition = SHARED if policy.scope == "shared" else _partition(asking.identity)
@@ -177,13 +230,14 @@ class Pipeline:
         is_known = identity is not None or (asking.route.auth.pass_authorization and bool(call.head.authorization))
         return Lookup(
             key,
-            CacheRequest(call.method, key.path, query, fields, authorized=is_known),
+            CacheRequest(call.method, key.path, query, fields, is_known, call.head.accept_encoding),
             policy,
             self._fetch(asking, key.path, query, shared=policy.scope == "shared" and call.method in SAFE_METHODS),
             asking.seen,
             interim=call.interim,
             language=call.head.language,
             citizen=identity if policy.scope == "citizen" else None,
+            spelt=call.head.passed.fields,
         )
 
     def _fetch(self, asking: Asking, path: bytes, query: bytes, *, shared: bool) -> Fetch:
@@ -197,11 +251,12 @@ class Pipeline:
 
         return fetch
 
-    def _invalidate(self, asking: Asking, service: Service, response: UpstreamResponse) -> None:
-        call = asking.call
-        request = CacheRequest(call.method, asking.agency_path, call.query, call.head.passed.fields)
-        origins = origins_of(service.upstream)
-        self._parts.cache.invalidate(request, response.status, response.fields, service.name, origins)
+    def _invalidate(
+        self, change: CacheRequest, service: Service, origins: frozenset[bytes], status: int, received: Block
+    ) -> None:
+        # Most answers name no other resource, and need not be taken apart to find that out.
+        fields = received.fields if b"location:" in received.wire.lower() else ()
+        self._parts.cache.invalidate(change, status, fields, service.name, origins)
 
     def _finished(self, reply: Reply, call: Call, route: Route | None) -> Reply:
         reply.fields += ((b"x-request-id", call.id.encode()),)
@@ -210,10 +265,8 @@ class Pipeline:
         return reply
 
 
-def _scheme(edition: Edition, call: Call) -> bytes:
-    """Return http or https as the citizen used it; a trusted proxy in front of us knows better than our socket."""
-    told = call.head.forwarded_proto
-    return told if told is not None and is_trusted(call.peer, edition.trusted_proxies) else call.scheme.encode()
+def _note(call: Call) -> Observation:
+    return Observation(call.id, call.method, call.started_seconds, follow(call.head.traceparent))
 
 
 def _preflight_method(call: Call) -> bytes | None:

@@ -81,7 +81,7 @@ class Observer:
             tail += b',"flagged":true'
         return (
             b'{"event":"access","time":%.3f,"request_id":"%b","trace_id":"%b",%b,"method":"%b",'
-            b'"status":%d,"ending":"%b","cache":"%b","bytes":%d,"total_ms":%.3f,"gateway_ms":%.3f,"agency_ms":%.3f%b}\n'
+            b'"status":%d,"ending":"%b","cache":"%b","bytes":%d,"total_us":%d,"gateway_us":%d,"agency_us":%d%b}\n'
             % (
                 self._clock.wall(),
                 seen.request_id.encode(),
@@ -92,9 +92,9 @@ class Observer:
                 ending.encode(),
                 seen.cache.encode(),
                 sent,
-                total * 1000,
-                own * 1000,
-                seen.agency_seconds * 1000,
+                total * 1e6,
+                own * 1e6,
+                seen.agency_seconds * 1e6,
                 tail,
             )
         )

@@ -22,6 +22,7 @@ __all__ = [
     "RequestHead",
     "answer_field_kind",
     "answer_fields",
+    "is_traceparent",
     "read_request_head",
     "request_field_kind",
     "select",
@@ -38,12 +39,14 @@ _NOT_PLAIN: Final = frozenset(
 _NEVER_TRAILERS: Final = frozenset(
     b"age authorization cache-control content-disposition content-encoding content-language content-location "
     b"content-range content-type cookie date expires idempotency-key if-match if-modified-since if-none-match if-range "
-    b"if-unmodified-since last-modified location max-forwards origin pragma prefer priority range referer retry-after "
-    b"sec-websocket-accept sec-websocket-extensions sec-websocket-key sec-websocket-protocol sec-websocket-version "
-    b"set-cookie strict-transport-security user-agent vary warning www-authenticate x-ticket-secret".split()
+    b"if-unmodified-since last-modified location max-forwards origin pragma prefer priority public-key-pins range "
+    b"referer retry-after sec-websocket-accept sec-websocket-extensions sec-websocket-key sec-websocket-protocol "
+    b"sec-websocket-version set-cookie set-cookie2 strict-transport-security user-agent vary warning "
+    b"www-authenticate x-ticket-secret".split()
 )
 
 _TRACEPARENT: Final = re.compile(rb"([0-9a-f]{2})(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-)([0-9a-f]{2})(-.*)?")
+_TRACEPARENT_00: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _TRACESTATE_MEMBER: Final = re.compile(
     rb"(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
 )
@@ -147,6 +150,11 @@ def _only(grouped: Mapping[bytes, list[bytes]], name: bytes) -> bytes | None:
     """Return the value of a field that came exactly once."""
     values = grouped.get(name, ())
     return values[0] if len(values) == 1 else None
+
+
+def is_traceparent(value: bytes) -> bool:
+    """Tell whether `value` is a `traceparent` of version 00 that goes on as it is."""
+    return _TRACEPARENT_00.fullmatch(value) is not None
 
 
 def _traceparent(grouped: Mapping[bytes, list[bytes]]) -> bytes | None:

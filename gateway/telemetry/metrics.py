@@ -67,8 +67,10 @@ class RouteCounters:
     """What is counted for one route. Held by name beside the snapshot, so a reload loses nothing."""
 
     __slots__ = (
+        "admitted",
         "agency_faults",
         "cache",
+        "crowded",
         "emergency_flagged",
         "gateway",
         "label",
@@ -89,7 +91,9 @@ class RouteCounters:
         self.cache = dict.fromkeys(CACHE_RESULTS, 0)
         self.gateway = Histogram()  # time in the gateway itself
         self.upstream = Histogram()  # time waiting for the agency's head
+        self.admitted = 0  # by every limit of the route; nothing where it has none
         self.limited = 0
+        self.crowded = 0  # refused for the requests in flight
         self.shadowed = 0
         self.emergency_flagged = 0
         self.agency_faults = 0  # answers that failed by the agency's fault; what promises are measured by
@@ -108,7 +112,9 @@ class RouteCounters:
             self.gateway.total_seconds,
             *self.upstream.counts,
             self.upstream.total_seconds,
+            self.admitted,
             self.limited,
+            self.crowded,
             self.shadowed,
             self.emergency_flagged,
             self.agency_faults,
@@ -122,7 +128,9 @@ class RouteCounters:
         for histogram in (self.gateway, self.upstream):
             histogram.counts = [int(mine + next(rest)) for mine in histogram.counts]
             histogram.total_seconds += next(rest)
+        self.admitted += int(next(rest))
         self.limited += int(next(rest))
+        self.crowded += int(next(rest))
         self.shadowed += int(next(rest))
         self.emergency_flagged += int(next(rest))
         self.agency_faults += int(next(rest))
@@ -157,6 +165,10 @@ class Metrics(Collector):
         """Export a number that only grows."""
         self._read.append((name, text, None, "", lambda: [("", read())]))
 
+    def counters(self, name: str, text: str, label: str, read: Callable[[], Pairs]) -> None:
+        """Export one number that only grows for each label value that `read` returns; those must be bounded."""
+        self._read.append((name, text, None, label, read))
+
     def readings(self) -> list[Reading]:
         """Read every gauge and counter that is no route's."""
         return [Reading(name, text, merge, label, tuple(read())) for name, text, merge, label, read in self._read]
@@ -179,8 +191,10 @@ def route_families(routes: Iterable[RouteCounters]) -> list[Metric]:
     labels = ["service", "route"]
     requests = CounterMetricFamily("gateway_requests", "Requests answered.", labels=[*labels, "status_class"])
     cache = CounterMetricFamily("gateway_cache_results", "What the cache did.", labels=[*labels, "result"])
-    limited = CounterMetricFamily("gateway_limited", "Requests refused with 429.", labels=labels)
-    shadowed = CounterMetricFamily("gateway_limited_shadow", "Would have been refused.", labels=labels)
+    admitted = CounterMetricFamily("gateway_limit_admitted", "Requests that all limits let pass.", labels=labels)
+    limited = CounterMetricFamily("gateway_limited", "Requests refused with 429 for their rate.", labels=labels)
+    crowded = CounterMetricFamily("gateway_limited_in_flight", "Refused with 429 for others in flight.", labels=labels)
+    shadowed = CounterMetricFamily("gateway_limited_shadow", "A shadow limit would have refused.", labels=labels)
     flagged = CounterMetricFamily(
         "gateway_emergency_flagged",
         "Emergency requests let through with a token that does not hold.",
@@ -197,10 +211,12 @@ def route_families(routes: Iterable[RouteCounters]) -> list[Metric]:
         for result, count in one.cache.items():
             if count and result != "none":
                 cache.add_metric([*names, result], count)
+        admitted.add_metric(names, one.admitted)
         limited.add_metric(names, one.limited)
+        crowded.add_metric(names, one.crowded)
         shadowed.add_metric(names, one.shadowed)
         flagged.add_metric(names, one.emergency_flagged)
         faults.add_metric(names, one.agency_faults)
         gateway.add_metric(names, one.gateway.buckets(), one.gateway.total_seconds)
         upstream.add_metric(names, one.upstream.buckets(), one.upstream.total_seconds)
-    return [requests, cache, limited, shadowed, flagged, faults, gateway, upstream]
+    return [requests, cache, admitted, limited, crowded, shadowed, flagged, faults, gateway, upstream]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import zip_longest
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
@@ -18,6 +19,7 @@ from prometheus_client.registry import Collector
 from gateway.telemetry.metrics import Metrics, Reading, RouteCounters, route_families
 
 _RouteName = tuple[str, str]  # service, route
+_NOTHING: Final[Sequence[float]] = ()
 
 
 class Reporter:
@@ -44,7 +46,9 @@ class _Told:
     """What one worker told last."""
 
     routes: dict[_RouteName, Sequence[float]] = field(default_factory=dict)
+    services: dict[str, list[float]] = field(default_factory=dict)  # the same, summed up
     readings: list[Reading] = field(default_factory=list)
+    siblings: dict[str, list[float]] = field(default_factory=dict)  # what it was told of the others
 
 
 class Totals(Collector):
@@ -54,6 +58,7 @@ class Totals(Collector):
         self._own = own
         self._told: dict[int, _Told] = {}
         self._of_the_dead: dict[_RouteName, RouteCounters] = {}
+        self._services_of_the_dead: dict[str, list[float]] = {}
         self._counters_of_the_dead: dict[tuple[str, str], float] = defaultdict(float)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -62,6 +67,9 @@ class Totals(Collector):
         """Take what a worker's Reporter told. `worker` is never used for another process again."""
         told = self._told.setdefault(worker, _Told())
         for service, route, numbers in report["routes"]:
+            former = told.routes.get((service, route), _NOTHING)
+            more = [now - before for now, before in zip_longest(numbers, former, fillvalue=0)]
+            told.services[service] = _sum(told.services.get(service, _NOTHING), more)
             told.routes[service, route] = numbers
         told.readings = [
             Reading(name, text, merge, label, tuple((value, number) for value, number in values))
@@ -75,6 +83,8 @@ class Totals(Collector):
             return
         for name, numbers in told.routes.items():
             self._of_the_dead.setdefault(name, RouteCounters(*name)).add(numbers)
+        for service, sums in told.services.items():
+            self._services_of_the_dead[service] = _sum(self._services_of_the_dead.get(service, _NOTHING), sums)
         for reading in told.readings:
             for value, number in reading.values if reading.merge is None else ():
                 self._counters_of_the_dead[reading.name, value] += number
@@ -83,6 +93,20 @@ class Totals(Collector):
         """Return a gauge as this worker told it last; 0 when it never did."""
         readings = self._told[worker].readings if worker in self._told else []
         return next((number for one in readings if one.name == name for _, number in one.values), 0.0)
+
+    def siblings_of(self, worker: int) -> dict[str, list[float]]:
+        """Return what all others have counted, also those that ended, by service: what has changed since last asked."""
+        told = self._told.get(worker)
+        if told is None:
+            return {}
+        others = [one.services for serial, one in self._told.items() if serial != worker]
+        sums: dict[str, list[float]] = {}
+        for services in (self._services_of_the_dead, *others):
+            for service, numbers in services.items():
+                sums[service] = _sum(sums.get(service, _NOTHING), numbers)
+        changed = {service: numbers for service, numbers in sums.items() if told.siblings.get(service) != numbers}
+        told.siblings |= changed
+        return changed
 
     def exposition(self) -> bytes:
         """Everything in the Prometheus text format 0.0.4."""
@@ -121,3 +145,7 @@ class Totals(Collector):
         merge = {"least": min, "most": max}.get(first.merge or "sum", sum)
         values = tuple((value, float(merge(each))) for value, each in numbers.items())
         return Reading(first.name, first.text, first.merge, first.label, values)
+
+
+def _sum(some: Sequence[float], others: Sequence[float]) -> list[float]:
+    return [one + other for one, other in zip_longest(some, others, fillvalue=0)]

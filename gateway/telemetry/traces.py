@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import os
 from random import getrandbits
-from typing import Final, NamedTuple
+from typing import Final
 
-_SAMPLED: Final = b"01"
+_NO_ZERO: Final = 1 << 64 | 1  # a bit in the trace id, and one in the parent id
 
 
-class Trace(NamedTuple):
+class Trace:
     """The trace a request belongs to, and the `traceparent` its agency receives."""
 
-    trace_id: bytes
-    traceparent: bytes
+    __slots__ = ("trace_id", "traceparent")
+
+    def __init__(self, trace_id: bytes, traceparent: bytes) -> None:
+        self.trace_id: Final = trace_id
+        self.traceparent: Final = traceparent
 
 
 class RequestIds:
@@ -37,9 +40,9 @@ class RequestIds:
 def follow(traceparent: bytes | None) -> Trace:
     """Carry on the client's (valid) `traceparent` with a new parent id, or begin a trace."""
     # Ids need to differ, not to be secret: getrandbits costs a tenth of asking the kernel. Zero is no id.
-    span = b"%016x" % (getrandbits(64) or 1)
     if traceparent is not None:
-        trace_id, flags = traceparent[3:35], traceparent[53:55]
-    else:
-        trace_id, flags = b"%032x" % (getrandbits(128) or 1), _SAMPLED
-    return Trace(trace_id, b"00-%b-%b-%b" % (trace_id, span, flags))
+        trace_id = traceparent[3:35]
+        return Trace(trace_id, b"00-%b-%016x-%b" % (trace_id, getrandbits(64) | 1, traceparent[53:55]))
+    ids = b"%048x" % (getrandbits(192) | _NO_ZERO)
+    trace_id = ids[:32]
+    return Trace(trace_id, b"00-%b-%b-01" % (trace_id, ids[32:]))

@@ -48,6 +48,8 @@ class Answer:
         "_recogniser",
         "_searched",
         "_upgrade",
+        "awaited_since",
+        "block",
         "changed",
         "has_begun",
         "head",
@@ -55,7 +57,6 @@ class Answer:
         "is_complete",
         "may_continue",
         "passed",
-        "received",
         "rest",
         "status",
     )
@@ -80,10 +81,11 @@ class Answer:
         self._failure: BaseException | None = None
         self._is_gathered = True  # a small answer is held back until it is whole
         self.changed = Signal()  # rung when something below became new
+        self.awaited_since = 0.0  # monotonic; when its connection was given it
         self.has_begun = False  # a byte of it has come
         self.may_continue = False  # a 100 has come
         self.head: ResponseHead | None = None
-        self.received = EMPTY  # all fields of the head
+        self.block = b""  # all fields of the head, as received
         self.passed = EMPTY  # those that may go on
         self.status = 0
         self.is_complete = False
@@ -101,9 +103,19 @@ class Answer:
         return not self._is_gathered or head.framing.kind is not BodyKind.LENGTH or head.framing.length > WHOLE_BYTES
 
     @property
+    def is_usual(self) -> bool:
+        """Tell whether it is whole, final, of a declared length, and so goes on as it came."""
+        return self.is_complete and self.head is not None and self.head.framing.kind is BodyKind.LENGTH
+
+    @property
     def is_switch(self) -> bool:
         """Tell whether the agency agreed to the protocol it was asked for."""
         return self.status == SWITCHING_PROTOCOLS
+
+    @property
+    def received(self) -> Block:
+        """All fields of the head."""
+        return Block(wire=self.block)
 
     @property
     def declared_length(self) -> int | None:
@@ -157,13 +169,9 @@ class Answer:
 
     def take(self) -> bytes:
         """Hand out what is there of the body."""
-        pieces = self._pieces
+        pieces, self._pieces = self._pieces, []
         self.held_bytes = 0
-        if len(pieces) == 1 and isinstance(pieces[0], bytes):
-            self._pieces = []
-            return pieces[0]
-        self._pieces = []
-        return b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], bytes) else b"".join(pieces)
 
     def _feed_head(self, data: bytes) -> None:
         if self._buffer:
@@ -179,29 +187,28 @@ class Answer:
             line = parse_status_line(text)
             head, passed = self._recogniser.read(block, line, self._method)
             data = data[end:]
-            received = Block(wire=block)
             if line.is_interim:
-                self._step_over(line, received)
+                self._step_over(line, block)
             else:
-                self._accept(line, head, received, passed)
+                self._accept(line, head, block, passed)
         self._buffer = b""
         self._feed_body(data)
 
-    def _step_over(self, line: StatusLine, received: Block) -> None:
+    def _step_over(self, line: StatusLine, block: bytes) -> None:
         self._interim_count += 1
         if self._interim_count > MAX_INTERIM:
             raise BrokeProtocol(f"more than {MAX_INTERIM} interim answers")
         if line.status == _CONTINUE:
             self.may_continue = True
         elif self._interim is not None:
-            self._interim(line.status, received.fields)
+            self._interim(line.status, Block(wire=block).fields)
 
-    def _accept(self, line: StatusLine, head: ResponseHead, received: Block, passed: Block) -> None:
+    def _accept(self, line: StatusLine, head: ResponseHead, block: bytes, passed: Block) -> None:
         if line.status == SWITCHING_PROTOCOLS and (self._upgrade is None or head.upgrade != (self._upgrade,)):
             raise BrokeProtocol("the agency switched to a protocol that nobody asked for")
         self.status = line.status
         self.head = head
-        self.received = received
+        self.block = block
         self.passed = passed
 
     def _feed_body(self, data: bytes) -> None:

@@ -32,6 +32,7 @@ from gateway.stepping import Exchange, Signal
 from gateway.upstream.answer import Answer
 from gateway.upstream.tls import was_ended
 from gateway.upstream.wheel import Deadline, Wheel
+from gateway.wire.response import SWITCHING_PROTOCOLS
 
 MAX_HELD_BYTES: Final = 131_072  # of an answer; one more read of the transport (256 KB) may come on top
 IDLE_SECONDS: Final = 4.0  # agencies on uvicorn or Node close after 5 s: leave first, so that few requests meet a close
@@ -103,7 +104,7 @@ class Connection(asyncio.Protocol):
         """Start an exchange: what is received from now on belongs to `answer`."""
         self._answer = answer
         self._timeouts = timeouts
-        self._deadline.start(timeouts.total_seconds)
+        answer.awaited_since = self._deadline.start(timeouts.total_seconds)
 
     def write(self, data: bytes) -> None:
         """Send bytes; a head that waits goes first, in the same write."""
@@ -171,9 +172,13 @@ class Connection(asyncio.Protocol):
         self._stop_upload()
         self.transport.abort()
 
-    def wait_idle(self) -> None:
-        """Begin to wait for the next exchange."""
-        self._deadline.start(IDLE_SECONDS)
+    def put_back(self) -> None:
+        """Go back to the pool unused."""
+        self._owner.give_back(self)
+
+    def wait_idle(self) -> float:
+        """Begin to wait for the next exchange; return the monotonic time."""
+        return self._deadline.start(IDLE_SECONDS)
 
     # Called by the transport
 
@@ -190,10 +195,13 @@ class Connection(asyncio.Protocol):
         except UpstreamFault as fault:
             self._break_off(fault)
             return
-        if answer.is_switch:
-            self._pause_reading()
-        elif answer.is_complete:
+        if answer.is_complete and answer.status != SWITCHING_PROTOCOLS:
             self._free(answer)
+            if not answer.may_continue:  # the usual end
+                answer.changed.ring()
+                return
+        elif answer.is_switch:
+            self._pause_reading()
         elif answer.head is not None:
             self._await_more(answer)
         if answer.may_continue:
@@ -261,7 +269,8 @@ class Connection(asyncio.Protocol):
         assert answer.head is not None
         self._answer = None
         self._served += 1
-        self._stop_upload()
+        if self._upload is not None:
+            self._stop_upload()
         if answer.rest or self._is_request_cut or not answer.head.persistent:
             self.retire()
         self._owner.give_back(self)

@@ -26,7 +26,7 @@ from gateway.upstream.connection import Connection
 from gateway.upstream.dial import Dialler
 from gateway.upstream.outgoing import authority, framing, request_target
 from gateway.upstream.pool import Pool
-from gateway.upstream.ports import UpstreamRequest, UpstreamResponse
+from gateway.upstream.ports import Interim, UpstreamRequest, UpstreamResponse
 from gateway.upstream.tunnel import Tunnel
 from gateway.upstream.upload import write_body
 from gateway.upstream.wheel import Wheel
@@ -80,15 +80,37 @@ class DirectClient:
         answer = Answer(request.method, self._recogniser, interim=request.interim, upgrade=request.upgrade)
         try:
             self._start(connection, answer, target, request, timeouts)
+        except BaseException:
+            connection.give_up(answer)
+            raise
+        return await self.finish(target, request.method, connection, answer)
+
+    def take(self, target: Target) -> Connection | None:
+        """See `ReadyClient.take`."""
+        pool = self._normal.get(target)
+        return None if pool is None else pool.take()
+
+    def begin(
+        self, connection: Connection, method: bytes, request: bytes, timeouts: Timeouts, interim: Interim | None
+    ) -> Answer:
+        """See `ReadyClient.begin`."""
+        answer = Answer(method, self._recogniser, interim=interim)
+        connection.begin(answer, timeouts)
+        connection.transport.write(request)
+        return answer
+
+    async def finish(self, target: Target, method: bytes, connection: Connection, answer: Answer) -> UpstreamResponse:
+        """See `ReadyClient.finish`."""
+        try:
             while not answer.is_ready:
                 await answer.changed
             answer.raise_failure()
         except BaseException as error:
             connection.give_up(answer)
             if isinstance(error, ReusedConnectionLost):
-                pool.drop_idle()
+                self._drop_idle(target)
             raise
-        return _response(connection, answer, request.method)
+        return _response(connection, answer, method)
 
     async def aclose(self) -> None:
         """Close every connection, also those in use."""
@@ -100,10 +122,15 @@ class DirectClient:
         if dials:
             await asyncio.create_task(_settle(dials))
 
+    def _drop_idle(self, target: Target) -> None:
+        for pools in (self._normal, self._emergency):
+            if (pool := pools.get(target)) is not None:
+                pool.drop_idle()
+
     def _start(
         self, connection: Connection, answer: Answer, target: Target, request: UpstreamRequest, timeouts: Timeouts
     ) -> None:
-        head = self._head(target, request)
+        head = self.head(target, request)
         connection.begin(answer, timeouts)
         body = request.body
         if body is None:
@@ -112,7 +139,8 @@ class DirectClient:
         writing = write_body(connection, body, answer, waits_for_continue=request.waits_for_continue)
         connection.upload(head, partial(Exchange, writing, connection.upload_ended))
 
-    def _head(self, target: Target, request: UpstreamRequest) -> bytes:
+    def head(self, target: Target, request: UpstreamRequest) -> bytes:
+        """See `ReadyClient.head`."""
         parts = [
             request.method,
             b" ",

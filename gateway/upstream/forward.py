@@ -15,8 +15,8 @@ What others use:
     Probes(client, targets)                             upstream/probes.py; give it an HttpxClient of its own
         .apply(policies)                                starts, keeps and stops probes; needs a running loop
         await .aclose()
-    Forwarder(client, targets, clock)
-        await .send(policy, request, timeouts, emergency=False) -> UpstreamResponse
+    Forwarder(client, targets, clock, ready_client=None)
+        await .send(policy, request, timeouts, emergency=False, begun=None) -> UpstreamResponse
 
 `policies` is `[service.upstream for service in snapshot.services.values()]`. Apply to the targets first, then to the
 client, then to the probes. A request carries neither Host nor fields that frame or connect (Content-Length,
@@ -37,6 +37,7 @@ from gateway.errors import Saturated, Unreachable, UpstreamFault
 from gateway.fields import Fields
 from gateway.rules.delivery import Target, Timeouts, UpstreamPolicy
 from gateway.rules.retry import IDEMPOTENT_METHODS, may_retry
+from gateway.upstream.begun import Begun, ReadyClient
 from gateway.upstream.ports import (
     RequestBody,
     ResponseBody,
@@ -53,45 +54,80 @@ _REPLAYABLE_BYTES: Final = 65_536  # a body of a repeatable method is held back 
 class Forwarder:
     """Choose, send, report; then perhaps once more elsewhere, within the total deadline."""
 
-    __slots__ = ("_client", "_clock", "_targets")
+    __slots__ = ("_client", "_clock", "_ready_client", "_targets")
 
-    def __init__(self, client: UpstreamClient, targets: Targets, clock: Clock) -> None:
+    def __init__(
+        self, client: UpstreamClient, targets: Targets, clock: Clock, *, ready_client: ReadyClient | None = None
+    ) -> None:
+        """`ready_client` is the client itself where it can begin without waiting."""
         self._client = client
+        self._ready_client = ready_client
         self._targets = targets
         self._clock = clock
 
+    @property
+    def ready(self) -> ReadyClient | None:
+        """The client that can begin without waiting, if there is one."""
+        return self._ready_client
+
+    def choose(self, policy: UpstreamPolicy) -> LiveTarget:
+        """Return the target that a request would go to now. Raises NoTarget."""
+        return self._targets.choose(policy)
+
+    def answered(self, begun: Begun) -> None:
+        """Learn that what was begun came to a whole answer, which its owner has taken."""
+        live = begun.live
+        live.in_flight -= 1
+        if live.health.failing_since is not None:
+            self._targets.report_answer(live)
+
     async def send(
-        self, policy: UpstreamPolicy, request: UpstreamRequest, timeouts: Timeouts, *, emergency: bool = False
+        self,
+        policy: UpstreamPolicy,
+        request: UpstreamRequest,
+        timeouts: Timeouts,
+        *,
+        emergency: bool = False,
+        begun: Begun | None = None,
     ) -> UpstreamResponse:
-        """Return the answer once its head is there. Raises UpstreamFault; NoTarget when all targets are known down."""
-        live = self._targets.choose(policy, last_resort=emergency)
+        """Return the answer once its head is there. Raises UpstreamFault; NoTarget when all targets are known down.
+
+        What was `begun` is the first attempt, and its request has gone out whole.
+        """
+        live = self._targets.choose(policy, last_resort=emergency) if begun is None else begun.live
         body: _OnceBody | _ReplayableBody | None = None
         if request.body is not None:
             body = await _prepare(request, policy)
+            if begun is not None:
+                await body.read()  # it has gone out already
             request = replace(request, body=body)
-        until = self._clock.monotonic() + timeouts.total_seconds
+        began = self._clock.monotonic() if begun is None else begun.answer.awaited_since
+        until = began + timeouts.total_seconds
         given = timeouts
         tried: list[Target] = []
         while True:
             try:
-                return await self._attempt(live, request, given, emergency)
+                return await self._attempt(live, request, given, emergency, begun)
             except UpstreamFault as failure:
                 tried.append(live.target)
                 left = until - self._clock.monotonic()
                 if not _may_go_on(request.method, failure, policy, len(tried), body, left):
                     raise
                 live = self._next_target(policy, tried, failure, emergency)
-            given = _shortened(timeouts, left)
+            given, begun = _shortened(timeouts, left), None
             if body is not None:
                 body.rewind()
 
     async def _attempt(
-        self, live: LiveTarget, request: UpstreamRequest, timeouts: Timeouts, emergency: bool
+        self, live: LiveTarget, request: UpstreamRequest, timeouts: Timeouts, emergency: bool, begun: Begun | None
     ) -> UpstreamResponse:
-        live.in_flight += 1
+        live.in_flight += begun is None
         streams = False
         try:
-            response = await self._client.send(live.target, request, timeouts, emergency=emergency)
+            if begun is None or self._ready_client is None:
+                response = await self._client.send(live.target, request, timeouts, emergency=emergency)
+            else:
+                response = await self._ready_client.finish(live.target, request.method, begun.connection, begun.answer)
             self._targets.report_answer(live)
             if response.body is None:
                 return response

@@ -107,11 +107,10 @@ class Pool:
         """Take a connection that is idle again (connection.Owner)."""
         if not connection.is_open:
             return  # its end is told by `forget`
-        is_old = self._wheel.monotonic() - self._born[connection] > MAX_AGE_SECONDS
-        if is_old or self._is_retired or len(self._born) > self.size:
+        now = connection.wait_idle()
+        if now - self._born[connection] > MAX_AGE_SECONDS or self._is_retired or len(self._born) > self.size:
             connection.retire()
             return
-        connection.wait_idle()
         self._idle.append(connection)
         if self._waiting:
             self._supply()

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.errors import Unreachable
+from gateway.registry.certificates import client_context
 from gateway.rules.delivery import TlsPolicy
 
 NO_POLICY: Final = TlsPolicy()
@@ -68,11 +69,6 @@ def pin_of(certificate: bytes) -> str:
 
 def _make_context(policy: TlsPolicy) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=policy.ca_path)
-        if policy.certificate_path is not None:
-            context.load_cert_chain(policy.certificate_path, policy.key_path)
-    except (OSError, ssl.SSLError) as error:
+        return client_context(policy)
+    except OSError as error:  # an SSLError is one
         raise Unreachable(f"the TLS files of the registry cannot be used: {error}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context

@@ -27,21 +27,26 @@ TICK_SECONDS: Final = 0.05  # how late a deadline may be noticed; a timeout of a
 class Deadline:
     """A moment that can be moved. When it has passed, `expired` is called once, and may start it anew."""
 
-    __slots__ = ("_booked_tick", "_expired", "_wheel", "at")
+    __slots__ = ("_booked_for", "_booked_tick", "_expired", "_wheel", "at")
 
     def __init__(self, wheel: Wheel, expired: Callable[[], object]) -> None:
         self._wheel = wheel
         self._expired = expired
         self._booked_tick = 0  # 0: on no wheel
+        self._booked_for = inf  # the moment of that tick
         self.at = inf  # monotonic seconds; inf while it is stopped
 
-    def start(self, seconds: float) -> None:
-        """Let it pass `seconds` from now, whatever it was before."""
-        self.at = at = self._wheel.monotonic() + seconds
-        tick = int(at / TICK_SECONDS) + 1
-        if not 0 < self._booked_tick <= tick:
-            self._booked_tick = tick
-            self._wheel.book(self, tick)
+    def start(self, seconds: float) -> float:
+        """Let it pass `seconds` from now, whatever it was before; return what now is."""
+        now = self._wheel.monotonic()
+        self.at = at = now + seconds
+        if self._booked_for > at:
+            tick = int(at / TICK_SECONDS) + 1
+            if not 0 < self._booked_tick <= tick:
+                self._booked_tick = tick
+                self._booked_for = tick * TICK_SECONDS
+                self._wheel.book(self, tick)
+        return now
 
     def stop(self) -> None:
         """Let it never pass."""
@@ -52,6 +57,7 @@ class Deadline:
         if self._booked_tick != tick:
             return  # booked anew for an earlier tick, and looked at then
         self._booked_tick = 0
+        self._booked_for = inf
         if self.at <= now:
             self.at = inf
             self._expired()

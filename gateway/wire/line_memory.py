@@ -83,9 +83,9 @@ VOLATILE_RESPONSE_NAMES: Final = frozenset(
 
 
 class Line:
-    """What one header line means; only `used` changes once it is made."""
+    """What one header line means; only `used` and `alone` change once it is made."""
 
-    __slots__ = ("field", "is_kept", "passed", "statement", "used")
+    __slots__ = ("alone", "field", "is_kept", "passed", "statement", "used")
 
     def __init__(self, field: Field, passed: bytes, statement: Statement | None, *, is_kept: bool = False) -> None:
         self.field: Final = field
@@ -93,6 +93,7 @@ class Line:
         self.statement: Final = statement
         self.is_kept: Final = is_kept  # goes on though nominated
         self.used = False
+        self.alone: object = None  # what a block comes to in which this is the only statement, once somebody asked
 
 
 class SortedLines:
@@ -155,6 +156,27 @@ class LineMemory:
         self.table.hits += len(texts) - unknown
         self.table.misses += len(found.fresh)
         return found
+
+    def recall(self, texts: list[bytes]) -> tuple[Line, list[bytes]] | None:
+        """Return the one statement of a block whose lines are all known, and what passes; None for any other block."""
+        known = self.table.entries
+        passing: list[bytes] = []
+        stating: Line | None = None
+        for text in texts:
+            line = known.get(text)
+            if line is None:
+                return None
+            line.used = True
+            if line.statement is None:
+                passing.append(line.passed)
+            elif stating is None:
+                stating = line
+            else:
+                return None
+        if stating is None:
+            return None
+        self.table.hits += len(texts)
+        return stating, passing
 
     def _read_line(self, text: bytes, found: SortedLines) -> Line:
         name, value = field = read_field(text)

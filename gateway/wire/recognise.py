@@ -168,11 +168,25 @@ class ResponseRecogniser:
 
     def read(self, block: bytes, line: StatusLine, method: bytes) -> tuple[ResponseHead, Block]:
         """Read the block of an answer to `method` strictly; return what it means and what may go on to the client."""
-        lines = self._memory.read(split_block(block, self._limits.max_field_count))
+        texts = split_block(block, self._limits.max_field_count)
+        if line is response.OK and method != b"HEAD":
+            # The usual answer: 200, every line known, and among them one that says anything of the message itself.
+            recalled = self._memory.recall(texts)
+            if recalled is not None and isinstance(head := recalled[0].alone, ResponseHead):
+                return head, Block(wire=b"".join(recalled[1]))
+        lines = self._memory.read(texts)
         head = response.interpret(lines.stated, line, method)
         if lines.fresh:
             self._memory.remember(lines)
+        elif line is response.OK and method != b"HEAD" and not head.options.nominated:
+            self._keep_alone(lines, head)
         return head, lines.passed(head.options.nominated)
+
+    def _keep_alone(self, lines: SortedLines, head: ResponseHead) -> None:
+        """Keep what the only statement of a block comes to with that statement's line."""
+        stating = [line for line in lines.lines if line.statement is not None]
+        if len(stating) == 1:
+            stating[0].alone = head
 
     def clear(self) -> None:
         """Forget everything."""

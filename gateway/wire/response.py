@@ -59,13 +59,13 @@ class ResponseHead:
         self.upgrade: Final = stated.protocols  # lower-cased; what a 101 switches to
 
 
-_OK: Final = StatusLine(11, 200, b"OK")
+OK: Final = StatusLine(11, 200, b"OK")  # the usual one, always this object
 
 
 def parse_status_line(line: bytes) -> StatusLine:
     """Read a status line, without its CRLF (RFC 9112 section 4)."""
     if line == b"HTTP/1.1 200 OK":
-        return _OK
+        return OK
     match = _STATUS_LINE.fullmatch(line)
     if match is None:
         raise Malformed(refusals.STATUS_LINE)

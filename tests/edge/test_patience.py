@@ -61,6 +61,21 @@ async def test_an_empty_line_after_a_body_is_not_the_begin_of_a_slow_head(town: 
     assert (await client.ask(request())).status == 200
 
 
+@pytest.mark.parametrize("earlier", [0, 1])
+async def test_a_first_line_that_comes_alone_is_no_request_yet(town: Town, earlier: int) -> None:
+    """RFC 9112 section 2.1: a head ends with an empty line."""
+    client = await town.client()
+    for _ in range(earlier):
+        assert (await client.ask(request())).status == 200
+    line, rest = request().split(b"\r\n", 1)
+    for piece in (line + b"\r\n", rest[:-2]):
+        await client.send(piece)
+        await until(lambda: town.is_any("head begun"))
+        await asyncio.sleep(0)
+    await client.send(rest[-2:])
+    assert (await client.answer()).status == 200
+
+
 async def test_a_slow_head_is_answered_408(town: Town) -> None:
     """RFC 9110 section 15.5.9."""
     client = await town.client()

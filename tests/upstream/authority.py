@@ -40,12 +40,12 @@ class Authority:
         self.ca_path = folder / "ca.pem"
         self.ca_path.write_bytes(self._certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, name: str) -> Issued:
+    def issue(self, name: str, *, until: datetime.datetime = _END) -> Issued:
         """Issue a certificate for a host name or an address."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = x509.CertificateBuilder(
-            self._certificate.subject, subject, key.public_key(), x509.random_serial_number(), _BEGIN, _END
+            self._certificate.subject, subject, key.public_key(), x509.random_serial_number(), _BEGIN, until
         )
         builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(name)]), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
