@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SUITE ?= proxy
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo demo-down test lint bench docs clean
+.PHONY: help install install-dev demo demo-down test lint bench fuzz docs clean
 
 help: ## explain these commands
 	@echo "Tangerang city gateway. Start with: make demo"
@@ -45,11 +46,16 @@ lint: install-dev ## format check, lint, types, and the floors of the house
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: install-dev ## measure: CPU time a request, side by side (SUITE=proxy|limits|cache, QUICK=1)
-	@$(BIN)/python -m tests.bench --suite $(SUITE) $(if $(QUICK),--quick)
+bench: install-dev ## measure, side by side (SUITE=proxy|cache|scale|limits|faults, QUICK=1, PUBLISH=1)
+	@$(BIN)/python -m tests.bench --suite $(SUITE) $(if $(QUICK),--quick) $(if $(PUBLISH),--publish)
+
+fuzz: install-dev ## read mutated messages with our parsers, h11 and httptools, guided by coverage (MINUTES=10)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-fuzz.lock
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 docs: install-dev ## write the generated pages in docs/ anew
 	@$(BIN)/gateway docs
+	@$(BIN)/python -m services.drawings
 
 clean: ## remove what these commands made
-	@rm -rf $(VENV) .demo .gateway .coverage .coverage.* build *.egg-info
+	@rm -rf $(VENV) .demo .bench .fuzz .gateway .coverage .coverage.* build *.egg-info

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+TlsVersion: TypeAlias = Literal["TLSv1.2", "TLSv1.3"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,8 @@ class TlsPolicy:
     pins: frozenset[str] = frozenset()  # SHA-256 of the public key (SPKI), base64: the target's must be among them
     certificate_path: str | None = None  # our own, for agencies that ask for one
     key_path: str | None = None  # None: in the certificate's file
+    minimum_version: TlsVersion = "TLSv1.2"
+    fingerprint: str = ""  # of what the files held: one that is renewed makes another policy, and so new connections
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ said last, so a hung worker delays nobody who watches.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
@@ -35,6 +36,7 @@ class Machine:
         self._generations = generations
         self._members = members
         self._places = places
+        self._since = time.time()
         self.restarts = 0
         self._own = Metrics()
         self.totals = Totals(self._own)
@@ -48,6 +50,13 @@ class Machine:
     def hear(self, member: Member, report: Body) -> None:
         """Take what a worker reports."""
         self.totals.take(member.serial, report["metrics"])
+
+    def tell_siblings(self) -> None:
+        """Tell every worker what the others have counted since it was told last."""
+        for member in self.serving():
+            services = self.totals.siblings_of(member.serial)
+            if services:
+                member.tell_siblings(self._since, services)
 
     def bury(self, member: Member) -> None:
         """Keep the totals of a worker that has ended."""

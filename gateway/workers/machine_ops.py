@@ -21,6 +21,7 @@ from gateway.workers.channel import Body
 from gateway.workers.machine import Machine
 
 _METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_FIGURES: Final = frozenset({"/admin/cache"})  # what is read there is how much each has
 
 
 def machine_application(
@@ -61,7 +62,8 @@ def machine_application(
         }
         serving = machine.serving()
         answers = await asyncio.gather(*(member.ask(asked) for member in serving))
-        return joined(request.method, [(one.number, answer) for one, answer in zip(serving, answers, strict=True)])
+        told = [(one.number, answer) for one, answer in zip(serving, answers, strict=True)]
+        return joined(told, adds_up=request.method != "GET" or request.url.path in _FIGURES)
 
     return Starlette(
         routes=[
@@ -75,10 +77,10 @@ def machine_application(
     )
 
 
-def joined(method: str, told: Sequence[tuple[int, Body | None]]) -> Response:
+def joined(told: Sequence[tuple[int, Body | None]], *, adds_up: bool) -> Response:
     """Join the workers' answers. The worst is the answer: what only some have done is not done.
 
-    JSON objects also list each worker's own; and where something was done, the numbers of what was done are added up.
+    JSON objects also list each worker's own. `adds_up`: their numbers are parts of a whole, such as what was done.
     """
     answers = [(number, answer) for number, answer in told if answer is not None]
     silent = [number for number, answer in told if answer is None]
@@ -91,7 +93,7 @@ def joined(method: str, told: Sequence[tuple[int, Body | None]]) -> Response:
     if whole is None or any(each is None for _, each in objects):
         return Response(worst["content"].encode("latin-1"), worst["status"], media_type=worst["type"] or None)
     each_own = [{"worker": number, **(each or {})} for number, each in objects]
-    if method != "GET" and worst["status"] < 400:
+    if adds_up and worst["status"] < 400:
         whole = {name: _added(name, value, each_own) for name, value in whole.items()}
     return JSONResponse({**whole, "workers": each_own}, worst["status"])
 
@@ -107,4 +109,7 @@ def _object(answer: Body) -> dict[str, Any] | None:
 def _added(name: str, value: object, each_own: Sequence[dict[str, Any]]) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return sum(one.get(name, 0) for one in each_own)
+    if isinstance(value, dict):
+        inner = [one.get(name, {}) for one in each_own]
+        return {key: _added(key, each, inner) for one in inner for key, each in one.items()}
     return value

@@ -6,12 +6,13 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Final
 
 from gateway.workers.channel import Body, CallFailed, Channel, PeerGone
+from gateway.workers.port import ServerKind
 
 _START_SECONDS: Final = 120.0  # 40,000 routes on a busy machine
 _CALL_SECONDS: Final = 60.0
@@ -43,12 +44,12 @@ class Member:
         self._process: asyncio.subprocess.Process
         self._hearing: asyncio.Task[None]
 
-    async def launch(self, config: Path, listeners: Sequence[socket.socket]) -> None:
+    async def launch(self, config: Path, listeners: Sequence[socket.socket], kind: ServerKind) -> None:
         """Start the process. It inherits every listener and one end of a socket pair, and nothing else."""
         ours, theirs = socket.socketpair()
         numbers = [listener.fileno() for listener in listeners]
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gateway.workers", str(config), str(self.number), str(theirs.fileno())),
+            *(sys.executable, "-m", "gateway.workers", str(config), str(self.number), kind, str(theirs.fileno())),
             ",".join(map(str, numbers)),
             stdin=asyncio.subprocess.DEVNULL,
             pass_fds=(*numbers, theirs.fileno()),
@@ -101,6 +102,10 @@ class Member:
     def mind(self, numbers: Sequence[int]) -> None:
         """Have it accept from these listeners beside its own."""
         self._tell("mind", {"listeners": list(numbers)})
+
+    def tell_siblings(self, since: float, services: Mapping[str, Sequence[float]]) -> None:
+        """Tell it what the others have counted, so that its pages speak for all."""
+        self._tell("siblings", {"since": since, "services": dict(services)})
 
     def drain(self, *, keep_listening: bool, now: bool = False) -> None:
         """Have it end gracefully, listening until its grace is over or no longer at all; `now` cuts what still runs."""

@@ -16,7 +16,9 @@ from typing import Any
 from gateway.app import Gateway
 from gateway.registry.snapshot import ServerPolicy, Snapshot
 from gateway.telemetry.logs import Log
-from gateway.workers.server import PublicPort, server
+from gateway.workers.heap import settle_heap
+from gateway.workers.port import ServerKind, public_port
+from gateway.workers.server import server
 from gateway.workers.sockets import address
 
 
@@ -25,7 +27,7 @@ class Single:
 
     def __init__(
         self, config: Path, snapshot: Snapshot, policy: ServerPolicy, log: Log, *, public: socket.socket,
-        ops: socket.socket,
+        ops: socket.socket, kind: ServerKind = "uvicorn",
     ) -> None:  # fmt: skip
         self._config = config
         self._snapshot = snapshot
@@ -33,6 +35,7 @@ class Single:
         self._log = log
         self._public = public
         self._ops = ops
+        self._kind = kind
         self._ending = asyncio.Event()
         self._ending_now = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -40,10 +43,11 @@ class Single:
     async def run(self) -> int:
         """Serve, then drain, then end; return the exit status."""
         gateway = Gateway(self._config, self._snapshot, self._log)
-        port = PublicPort(gateway, self._policy, self._log, [self._public])
+        port = public_port(self._kind, gateway, self._policy, self._log, [self._public])
         ops = server(gateway.ops, None)
         self._take_signals(gateway)
         await gateway.start()
+        settle_heap()
         announce(self._log, self._snapshot, self._public, self._ops, workers=1)
         watching = asyncio.create_task(ops.serve([self._ops]))
         await port.open()

@@ -32,6 +32,7 @@ from gateway.workers.generations import Generations
 from gateway.workers.machine import Machine
 from gateway.workers.machine_ops import machine_application
 from gateway.workers.member import Member, State
+from gateway.workers.port import ServerKind
 from gateway.workers.server import server
 from gateway.workers.single import announce
 
@@ -46,12 +47,14 @@ class Supervisor:
     """The parent of all workers. `publics` are the listeners, one a worker; `ops` is bound for the ops port."""
 
     def __init__(
-        self, config: Path, snapshot: Snapshot, log: Log, *, publics: Sequence[socket.socket], ops: socket.socket
-    ) -> None:
+        self, config: Path, snapshot: Snapshot, log: Log, *, publics: Sequence[socket.socket], ops: socket.socket,
+        kind: ServerKind = "uvicorn",
+    ) -> None:  # fmt: skip
         self._config = config
         self._log = log
         self._publics = publics
         self._ops = ops
+        self._kind = kind
         self._places = range(len(publics))
         self._members: list[Member] = []
         self._serials = itertools.count(1)
@@ -150,7 +153,7 @@ class Supervisor:
             if self._ending.is_set():
                 return False
             try:
-                await member.launch(self._config, self._publics)
+                await member.launch(self._config, self._publics, self._kind)
             except OSError as error:
                 self._log.error("worker could not be started", worker=number, reason=str(error))
                 return False
@@ -230,6 +233,7 @@ class Supervisor:
                 if member.silent_seconds >= _KILL_AFTER_SECONDS:
                     self._log.error("worker hangs: killed", worker=member.number, pid=member.pid)
                     member.kill()
+            self._machine.tell_siblings()
             self._share()
 
     def _share(self) -> None:

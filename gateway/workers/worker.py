@@ -22,7 +22,8 @@ from gateway.telemetry.logs import Log, open_log
 from gateway.telemetry.totals import Reporter
 from gateway.workers.channel import Body, Channel, PeerGone
 from gateway.workers.handover import Handover
-from gateway.workers.server import PublicPort
+from gateway.workers.heap import settle_heap
+from gateway.workers.port import Port, ServerKind, public_port, server_kind
 
 _REPORT_SECONDS: Final = 1.0  # at most this much of what it counted is lost with a worker that is killed
 _SPARED_SIGNALS: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)  # meant for the supervisor, whoever sent them
@@ -30,25 +31,28 @@ _SPARED_SIGNALS: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)  # meant
 
 def main(arguments: Sequence[str]) -> int:
     """Run a worker of the supervisor that started this process; return the exit status."""
-    config, number, channel, listeners = arguments
+    config, number, kind, channel, listeners = arguments
     for one in _SPARED_SIGNALS:
         signal.signal(one, signal.SIG_IGN)
     pair = socket.socket(fileno=int(channel))
     inherited = [socket.socket(fileno=int(listener)) for listener in listeners.split(",")]
-    worker = Worker(Path(config), int(number), inherited, open_log().bind(worker=int(number)))
+    worker = Worker(Path(config), int(number), inherited, open_log().bind(worker=int(number)), server_kind(kind))
     return uvloop.run(worker.run(pair))
 
 
 class Worker:
     """One worker from its first word to its last."""
 
-    def __init__(self, config: Path, number: int, listeners: Sequence[socket.socket], log: Log) -> None:
+    def __init__(
+        self, config: Path, number: int, listeners: Sequence[socket.socket], log: Log, kind: ServerKind
+    ) -> None:
         self._config = config
         self._number = number
         self._listeners = listeners
         self._log = log
+        self._kind = kind
         self._gateway: Gateway
-        self._port: PublicPort
+        self._port: Port
         self._reporter: Reporter
         self._has_begun = asyncio.Event()
         self._prepared: tuple[Prepared, Handover] | None = None
@@ -63,6 +67,7 @@ class Worker:
                 "commit": self._commit,
                 "abandon": self._abandon,
                 "mind": self._mind,
+                "siblings": self._siblings,
                 "drain": self._drain,
                 "report": self._report,
                 "ask": self._ask,
@@ -96,8 +101,9 @@ class Worker:
         snapshot = handover.build(self._config)
         self._gateway = Gateway(self._config, snapshot, self._log, generation=handover.generation, keeps_registry=False)
         self._reporter = Reporter(self._gateway.metrics)
-        self._port = PublicPort(self._gateway, snapshot.server, self._log, self._listeners, self._number)
+        self._port = public_port(self._kind, self._gateway, snapshot.server, self._log, self._listeners, self._number)
         await self._gateway.start()
+        settle_heap()
         await self._port.open()
         self._has_begun.set()
         return self._standing()
@@ -127,6 +133,11 @@ class Worker:
     async def _mind(self, body: Body) -> Body:
         await self._has_begun.wait()
         await self._port.mind(body["listeners"])
+        return {}
+
+    async def _siblings(self, body: Body) -> Body:
+        await self._has_begun.wait()
+        self._gateway.siblings.hear(body["since"], body["services"])
         return {}
 
     async def _drain(self, body: Body) -> Body:

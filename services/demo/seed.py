@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import httpx
@@ -42,11 +40,16 @@ ACCOUNTS = (
         "petugas.laksa@example.id", _PASSWORD, "Joko Petugas", 4, nik="3671991207780003", role="officer:Diskominfo"
     ),
     Account("operator.112@example.id", _PASSWORD, "Dewi Operator", 4, nik="3671994508850004", role="operator:112"),
+    Account("petugas.perkim@example.id", _PASSWORD, "Agus Petugas", 4, nik="3671991708820005", role="officer:PERKIM"),
+    Account(
+        "petugas.dukcapil@example.id", _PASSWORD, "Lina Petugas", 4, nik="3671996011840006", role="officer:DISDUKCAPIL"
+    ),
+    Account("admin@example.id", _PASSWORD, "Putri Admin", 4, nik="3671994709810007", role="admin"),
 )
 
 
 def open_accounts(plan: Plan) -> None:
-    """Open the example accounts by identity's own command, side by side; raise CannotStart when one cannot be opened.
+    """Open the example accounts by identity's own command; raise CannotStart when one cannot be opened.
 
     A mark beside the databases tells that it was done before, for a program takes a second to start.
     """
@@ -54,31 +57,25 @@ def open_accounts(plan: Plan) -> None:
     told = json.dumps(described())
     if mark.exists() and mark.read_text() == told:
         return
-    with ThreadPoolExecutor() as pool:
-        for fault in pool.map(partial(_open_account, plan), ACCOUNTS):
-            if fault:
-                raise CannotStart(fault)
-    mark.write_text(told)
-
-
-def _open_account(plan: Plan, account: Account) -> str:
-    """Open one account; return what went wrong, or nothing."""
     identity = next(program for program in plan.programs if program.name == "identity")
-    command = [*identity.command[:3], "accounts", "add", "--name", account.name, "--password", "-"]
-    command += ["--email", account.identifier, "--acr", str(account.assurance)]
-    command += ["--nik", account.nik] if account.nik else []
-    command += ["--role", account.role] if account.role else []
     done = subprocess.run(  # noqa: S603  # our own program
-        [*command, *_options(identity.command, ("--database-url", "--data-dir"))],
-        input=account.password + "\n",
+        [*identity.command[:3], "accounts", "import", *_options(identity.command, ("--database-url", "--data-dir"))],
+        input="".join(json.dumps(_order(account)) + "\n" for account in ACCOUNTS),
         text=True,
         capture_output=True,
         check=False,
         env=os.environ | dict(plan.environment),
     )
-    if done.returncode == 0:
-        return ""
-    return f"the account {account.identifier} could not be opened:\n{done.stdout}{done.stderr}"
+    if done.returncode:
+        raise CannotStart(f"the example accounts could not be opened:\n{done.stdout}{done.stderr}")
+    mark.write_text(told)
+
+
+def _order(account: Account) -> dict[str, Any]:
+    """Return an account as identity's command reads it."""
+    roles = [account.role] if account.role else []
+    order = {"name": account.name, "password": account.password, "email": account.identifier, "nik": account.nik}
+    return order | {"acr": account.assurance, "roles": roles}
 
 
 def open_cases(plan: Plan) -> None:

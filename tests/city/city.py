@@ -72,6 +72,12 @@ class Issuer(Agency):
         return Answer(404)
 
 
+class HeldAccessLog(AccessLog):
+    """Writes only when a test looks: of what a thread is just writing nobody could tell whether it is there yet."""
+
+    def start(self) -> None: ...
+
+
 class City:
     """Declare services with `service`, then enter; `client` talks to the gateway's public port."""
 
@@ -89,6 +95,7 @@ class City:
         self.gateway: Gateway
         self.client: httpx.AsyncClient
         self.ops: httpx.AsyncClient
+        self._joined: list[Gateway] = []
         self._running: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
 
     def service(self, name: str, yaml: str, *, targets: int = 1) -> Agency:
@@ -137,7 +144,9 @@ class City:
         )
         snapshot = load(self.config, strict=True)
         log = structlog.wrap_logger(structlog.PrintLogger(), processors=[self._note])
-        self.gateway = Gateway(self.config, snapshot, log, clock=self.clock, access_log=AccessLog(self._note_access))
+        self.gateway = Gateway(
+            self.config, snapshot, log, clock=self.clock, access_log=HeldAccessLog(self._note_access)
+        )
         await self.gateway.start()
         lane = self.gateway.lane if self.lane == "direct" else None
         self.client = await self._serve(self.gateway.asgi, lane, self.gateway.tls)
@@ -152,10 +161,18 @@ class City:
         for server, task in self._running:
             server.should_exit = True
             await task
-        await self.gateway.aclose()
+        for gateway in (*self._joined, self.gateway):
+            await gateway.aclose()
         self.issuer.news.set()
         for agency in (self.issuer, *self.agencies.values()):
             await agency.stop()
+
+    async def join(self) -> tuple[Gateway, httpx.AsyncClient]:
+        """Run another gateway of the same registry and clock, beside the first; it ends with the city."""
+        gateway = Gateway(self.config, load(self.config, strict=True), self.gateway.log, clock=self.clock)
+        await gateway.start()
+        self._joined.append(gateway)
+        return gateway, await self._serve(gateway.asgi, gateway.lane)
 
     def access_lines(self) -> list[dict[str, Any]]:
         """Return everything the access log holds so far."""

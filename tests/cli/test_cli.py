@@ -231,7 +231,10 @@ def test_a_folder_for_keys_that_cannot_be_made_is_told_plainly(registry: Registr
     assert "Traceback" not in result.output
 
 
-def test_run_hands_its_arguments_on_and_ends_as_told(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("more", "kind"), [((), "uvicorn"), (("--server", "granian"), "granian")])
+def test_run_hands_its_arguments_on_and_ends_as_told(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], kind: str
+) -> None:
     seen: list[object] = []
 
     def serve(config: Path, **arguments: object) -> int:
@@ -239,9 +242,9 @@ def test_run_hands_its_arguments_on_and_ends_as_told(registry: Registry, monkeyp
         return 3
 
     monkeypatch.setattr(workers, "run", serve)
-    result = gateway("run", "--host", "::1", "--port", "0", "--ops-port", "1", "--workers", "2", "--strict")
+    result = gateway("run", "--host", "::1", "--port", "0", "--ops-port", "1", "--workers", "2", "--strict", *more)
     assert result.exit_code == 3
-    asked = {"host": "::1", "port": 0, "ops_port": 1, "workers": 2, "strict": True}
+    asked = {"host": "::1", "port": 0, "ops_port": 1, "workers": 2, "strict": True, "kind": kind}
     assert seen == [(Path("gateway.yaml"), asked)]
 
 

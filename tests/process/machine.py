@@ -24,7 +24,7 @@ auth: {{mode: none}}
 routes:
   - {{path: "/v1/permits/{{rest:path}}", methods: ['*']}}
   - {{path: /v1/permits/edition-{edition}, methods: [GET]}}
-  - {{path: /v1/permits/mine, methods: [GET], auth: {{mode: {mine}}}}}
+  - {{path: /v1/permits/mine, methods: [GET], auth: {{mode: {mine}}}, rate_limit: {{limit: 100000, every: 1s}}}}
 """
 
 
@@ -38,8 +38,9 @@ class Machine:
     """Enter to run it; `gateway` is the process, `ops` its ops port as an operator with the token reaches it."""
 
     def __init__(
-        self, folder: Path, store: str, *, workers: int = 2, identity: str = "", grace_seconds: int = 1
-    ) -> None:
+        self, folder: Path, store: str, *, workers: int = 2, identity: str = "", grace_seconds: int = 1,
+        arguments: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.agency = Agency(_answer)
         self.config = folder / "gateway.yaml"
@@ -47,7 +48,7 @@ class Machine:
         self._store = store
         self._identity = identity
         self._grace_seconds = grace_seconds
-        self.gateway = GatewayProcess(self.config, "--workers", str(workers))
+        self.gateway = GatewayProcess(self.config, "--workers", str(workers), *arguments)
 
     async def __aenter__(self) -> Machine:
         await self.agency.start()

@@ -3,104 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 
-from tests.city.agency import Agency, Answer, Received
+from tests.city.agency import Agency
 from tests.process.gateway_process import GatewayProcess
-
-SERVICE = """version: 1
-name: permits
-title: {{id: Perizinan, en: Permits}}
-agency: {{code: DPMPTSP, name: DPMPTSP, contact: {{phone: "021-55764955"}}}}
-upstream: {{targets: ["{url}"], timeout: {{total: 30s}}}}
-auth: {{mode: none}}
-routes:
-  - {{path: "/v1/permits/{{rest:path}}", methods: ['*'], max_body: 2MB}}
-  - {{path: /v1/permits/edition-{edition}, methods: [GET]}}
-"""
-
-
-def write(directory: Path, url: str, edition: int) -> Path:
-    """Write the registry; `edition` names a route that only this edition has."""
-    (directory / "services").mkdir(exist_ok=True)
-    (directory / "services" / "permits.yaml").write_text(SERVICE.format(url=url, edition=edition))
-    config = directory / "gateway.yaml"
-    config.write_text(
-        "version: 1\n"
-        "server: {public: '127.0.0.1:0', ops: '127.0.0.1:0', drain: {grace: 1s, timeout: 20s}}\n"
-        "include: [services/*.yaml]\n"
-    )
-    return config
-
-
-async def pieces() -> AsyncIterator[bytes]:
-    for _ in range(16):
-        yield b"u" * 16_384
-
-
-class Tally:
-    """What clients saw."""
-
-    def __init__(self) -> None:
-        self.answered = 0
-        self.failed: list[str] = []
-        self.closing = 0
-
-
-async def citizen(base: str, number: int, tally: Tally, stop: asyncio.Event) -> None:
-    """Call again and again over one kept connection, until the gateway says that it closes."""
-    async with httpx.AsyncClient(base_url=base, timeout=30, trust_env=False) as client:
-        while not stop.is_set():
-            try:
-                if number % 3 == 0:
-                    reply = await client.post("/v1/permits/upload", content=pieces())
-                elif number % 3 == 1:
-                    reply = await client.get("/v1/permits/slow")
-                else:
-                    reply = await client.get("/v1/permits/quick")
-            except httpx.HTTPError as error:
-                tally.failed.append(repr(error))
-                return
-            tally.answered += 1
-            if reply.status_code != 200:
-                tally.failed.append(reply.text)
-            if reply.headers.get("connection") == "close":
-                tally.closing += 1
-                return
+from tests.process.long_reload import SERVICE as SERVICE
+from tests.process.long_reload import Size, live, write
 
 
 async def test_no_request_fails_through_reloads_and_a_drain(tmp_path: Path) -> None:
-    async def answer(received: Received) -> Answer:
-        if received.path == "/slow":
-            await asyncio.sleep(0.3)
-        return Answer(body=b"%d" % len(received.body))
-
-    agency = Agency(answer)
-    await agency.start()
-    config = write(tmp_path, agency.url, 0)
-    tally, stop = Tally(), asyncio.Event()
-    async with GatewayProcess(config) as gateway, httpx.AsyncClient(trust_env=False) as ops:
-        clients = [asyncio.create_task(citizen(gateway.public, number, tally, stop)) for number in range(24)]
-        for edition in range(1, 6):
-            write(tmp_path, agency.url, edition)
-            gateway.send(signal.SIGHUP)
-            await gateway.event("registry accepted", after=edition - 1)
-            reply = await ops.get(f"{gateway.public}/v1/permits/edition-{edition}")
-            assert reply.status_code == 200
-        gateway.send(signal.SIGTERM)
-        await gateway.event("draining")
-        assert (await ops.get(f"{gateway.ops}/readyz")).status_code == 503
-        assert (await ops.get(f"{gateway.public}/healthz")).status_code == 200
-        await asyncio.gather(*clients)
-        assert await gateway.ended() == 0
-    await agency.stop()
+    size = Size(citizens=24, reloads=5, pause_seconds=0, upload_bytes=262_144, slow_seconds=0.3, grace_seconds=1)
+    tally = await live(tmp_path, size)
     assert tally.failed == []
-    assert tally.closing == 24
-    assert tally.answered > 24
+    assert tally.closing == size.citizens
+    assert tally.answered.total() > size.citizens
+    assert tally.readiness == 503
+    assert tally.newcomers > 0
 
 
 async def test_a_broken_file_on_reload_is_refused_and_named(tmp_path: Path) -> None:
@@ -144,3 +66,16 @@ async def test_a_busy_port_is_named_with_the_remedy(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert f"127.0.0.1:{agency.port}" in errors.decode()
     assert "--port" in errors.decode()
+
+
+async def test_it_takes_all_the_open_files_that_its_hard_limit_allows_and_says_so(tmp_path: Path) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    agency = Agency()
+    await agency.start()
+    gateway = GatewayProcess(write(tmp_path, agency.url, 0))
+    gateway.command = ["sh", "-c", 'ulimit -Sn 256 && exec "$0" "$@"', *gateway.command]
+    async with gateway:
+        told = await gateway.event("open files")
+        assert (told["limit_before"], told["limit"], told["hard_limit"]) == (256, hard, hard)
+        assert resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    await agency.stop()

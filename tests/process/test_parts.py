@@ -12,6 +12,7 @@ import structlog
 from starlette.responses import Response
 
 from gateway.registry.load import load
+from gateway.registry.problems import ConfigError
 from gateway.telemetry.logs import Log
 from gateway.workers.backoff import Backoff
 from gateway.workers.channel import Body
@@ -20,8 +21,10 @@ from gateway.workers.generations import Generations
 from gateway.workers.handover import Handover
 from gateway.workers.machine_ops import joined
 from gateway.workers.member import Member
+from gateway.workers.shared_state import refuse_memory_store
 from gateway.workers.sockets import CannotListen, bound, bound_together
 from tests.process.machine import Machine
+from tests.registry.files import Registry, service_text
 
 
 def test_a_worker_that_keeps_dying_waits_longer_and_longer_and_a_long_life_is_forgiven() -> None:
@@ -69,13 +72,19 @@ def told(reply: Response) -> tuple[int, object]:
 def test_what_was_done_is_added_up_and_what_is_is_told_for_each() -> None:
     answers = [(0, answer(document={"purged": 2})), (1, answer(document={"purged": 3}))]
     each = [{"worker": 0, "purged": 2}, {"worker": 1, "purged": 3}]
-    assert told(joined("POST", answers)) == (200, {"purged": 5, "workers": each})
-    assert told(joined("GET", answers)) == (200, {"purged": 2, "workers": each})
+    assert told(joined(answers, adds_up=True)) == (200, {"purged": 5, "workers": each})
+    assert told(joined(answers, adds_up=False)) == (200, {"purged": 2, "workers": each})
+
+
+def test_figures_by_service_are_added_up_over_all_workers() -> None:
+    answers = [(0, answer(document={"services": {"a": 1, "b": 2}})), (1, answer(document={"services": {"b": 3}}))]
+    each = [{"worker": 0, "services": {"a": 1, "b": 2}}, {"worker": 1, "services": {"b": 3}}]
+    assert told(joined(answers, adds_up=True)) == (200, {"services": {"a": 1, "b": 5}, "workers": each})
 
 
 def test_what_one_worker_refuses_is_refused() -> None:
     answers = [(0, answer(document={"purged": 2})), (1, answer(400, {"error": "no"}))]
-    status, document = told(joined("POST", answers))
+    status, document = told(joined(answers, adds_up=True))
     assert (status, document) == (
         400,
         {"error": "no", "workers": [{"worker": 0, "purged": 2}, {"worker": 1, "error": "no"}]},
@@ -83,14 +92,28 @@ def test_what_one_worker_refuses_is_refused() -> None:
 
 
 def test_a_worker_that_did_not_answer_is_named() -> None:
-    status, document = told(joined("POST", [(0, answer(document={})), (1, None)]))
+    status, document = told(joined([(0, answer(document={})), (1, None)], adds_up=True))
     assert status == 503
     assert document == {"error": "worker 1 did not answer; ask again"}
 
 
 def test_a_page_that_is_no_object_is_passed_on_as_it_is() -> None:
-    page = joined("GET", [(0, answer(document="<p>", kind="text/html")), (1, answer(document="<p>", kind="text/html"))])
+    answers = [(number, answer(document="<p>", kind="text/html")) for number in (0, 1)]
+    page = joined(answers, adds_up=False)
     assert (page.status_code, page.media_type, bytes(page.body)) == (200, "text/html", b'"<p>"')
+
+
+@pytest.mark.parametrize(("kind", "numbers"), [("rate_limit", ", every: 1m"), ("concurrency", "")])
+def test_memory_serves_several_workers_where_every_limit_is_declared_local(
+    tmp_path: Path, kind: str, numbers: str
+) -> None:
+    registry = Registry(tmp_path)
+    registry.service(service_text(**{kind: f"{{limit: 3{numbers}, accuracy: local}}"}))
+    refuse_memory_store(registry.config, registry.load(), workers=2)
+    registry.service(service_text(**{kind: f"{{limit: 3{numbers}}}"}))
+    refuse_memory_store(registry.config, registry.load(), workers=1)
+    with pytest.raises(ConfigError, match=r"(?s)through \(permits:citizen.*accuracy: local"):
+        refuse_memory_store(registry.config, registry.load(), workers=2)
 
 
 def written(folder: Path) -> Machine:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.telemetry.logs import whole_lines
 from gateway.telemetry.metrics import Metrics, RouteCounters
+from gateway.telemetry.siblings import Siblings
 from gateway.telemetry.totals import Reporter, Totals
 
 
@@ -98,6 +99,25 @@ def test_totals_never_fall_whoever_dies(steps: list[str]) -> None:
         total = requests(totals) if b"gateway_requests_total{" in totals.exposition() else 0.0
         assert total >= seen
         seen = total
+
+
+def test_a_worker_is_told_what_all_others_have_counted_and_only_what_is_new() -> None:
+    totals, siblings = Totals(Metrics()), Siblings(since=9.0)
+    workers = [Worker(serial) for serial in (1, 2, 3)]
+    for count, worker in enumerate(workers, start=1):
+        worker.answer(count)
+        worker.metrics.route("permits", "/v1/permits/other").status[5] += 1
+        totals.take(worker.serial, worker.report())
+    totals.bury(3)
+    workers[1].answer(10)
+    totals.take(2, workers[1].report())
+    siblings.hear(7.0, json.loads(json.dumps(totals.siblings_of(1))))
+    (permits,) = siblings.services()
+    assert (permits.service, permits.status[2], permits.status[5]) == ("permits", 2 + 10 + 3, 2)
+    assert sum(permits.gateway.counts) == permits.status[2]
+    assert siblings.since == 7.0
+    assert totals.siblings_of(1) == {}
+    assert totals.siblings_of(99) == {}
 
 
 def test_everything_a_route_counts_is_added() -> None:

@@ -189,9 +189,11 @@ async def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path, redis
 
 async def test_workers_in_memory_are_refused_with_the_line_and_the_remedy(tmp_path: Path) -> None:
     machine = Machine(tmp_path, "memory://")
+    await machine.agency.start()  # a target at port 0 would be left out, and its limits with it
     machine.write(edition=1)
     process = await asyncio.create_subprocess_exec(*machine.gateway.command, stderr=asyncio.subprocess.PIPE)
     _, told = await process.communicate()
+    await machine.agency.stop()
     assert process.returncode == 1
     assert "gateway.yaml:5:8: memory://: each of 2 workers would count for itself" in told.decode()
     assert "store: redis://" in told.decode()

@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from gateway.registry.schema.block import Block
-from gateway.registry.schema.texts import ServicePath, TargetUrl
+from gateway.registry.schema.texts import Pin, ServicePath, TargetUrl, TlsName
 from gateway.registry.units import PositiveDuration
+from gateway.rules.delivery import TlsVersion
 
 
 class Timeout(Block):
@@ -41,6 +42,42 @@ class Retries(Block):
     attempts: Annotated[int, Field(ge=1, le=10)] = Field(2, description="Tries in all; 1 means no retry.")
 
 
+class TargetTls(Block):
+    """How the `https://` targets prove who they are, and the gateway to them. Paths are relative to this file.
+
+    Without this block the system's authorities are believed. The files are read again at each reload; connections made
+    with what they held before end with their last answer.
+    """
+
+    ca: str | None = Field(
+        None,
+        description="The authorities to believe in place of the system's: a PEM file.",
+        examples=["tls/kominfo-ca.pem"],
+    )
+    server_name: TlsName | None = Field(
+        None,
+        description="The name to ask for (SNI) and to find in the certificate, when it is not the target's host.",
+        examples=["permits.internal.example"],
+    )
+    pins: list[Pin] = Field(
+        default_factory=list,
+        description="Keys to insist on beside the authorities: base64 of the SHA-256 of the public key (SPKI, RFC 7469 "
+        "section 2.4) of the server's own certificate. One of them must match; list the next key before it changes.",
+        examples=[["X3pGTSOuJeEVw989IJ/cEtXUEmy52zs1TZQrU06KUKg="]],
+    )
+    certificate: str | None = Field(
+        None,
+        description="The gateway's own certificate chain, for services that ask for one: a PEM file.",
+        examples=["tls/gateway.pem"],
+    )
+    key: str | None = Field(
+        None,
+        description="Its private key, without a password: a PEM file. By default it is in the certificate's file.",
+        examples=["tls/gateway.key"],
+    )
+    minimum_version: TlsVersion = Field("TLSv1.2", description="The oldest version of TLS that is spoken.")
+
+
 class Upstream(Block):
     """How the service is reached."""
 
@@ -49,6 +86,7 @@ class Upstream(Block):
         description="Addresses of its instances: `http://`, `https://` or `unix:`.",
         examples=[["http://10.1.2.3:8102", "http://10.1.2.4:8102"]],
     )
+    tls: TargetTls | None = Field(None, description="How `https://` targets and the gateway prove who they are.")
     timeout: Timeout = Field(default_factory=Timeout, description="How long the gateway waits.")
     health: Health | None = Field(None, description="A probe of its instances; without it failures are noticed by use.")
     retries: Retries = Field(default_factory=Retries, description="Another try when one failed.")
