@@ -3,7 +3,7 @@
     GatewayError
     ├ RequestFault        the client's: MalformedRequest, Misdirected, RouteNotFound, MethodNotAllowed, BodyTooLarge
     ├ IdentityFault       NotAuthenticated, TokenInvalid, TokenExpired, NotPermitted, KeysUnavailable (ours, 503)
-    ├ QuotaExceeded       429 with Retry-After
+    ├ QuotaExceeded       429 with Retry-After; TooManyInFlight likewise
     ├ UpstreamFault       the agency's: NoTarget, Unreachable, Saturated, TimedOut, BrokeProtocol, ReusedConnectionLost
     ├ NothingStored       504 of `only-if-cached` (RFC 9111 section 5.2.1.7)
     ├ StoreUnavailable    a limit that is declared `on_store_failure: closed`
@@ -127,6 +127,14 @@ class KeysUnavailable(IdentityFault):
 class QuotaExceeded(GatewayError):
     status = 429
     code = "quota-exceeded"
+    source: ClassVar[Source] = "client"
+
+
+class TooManyInFlight(GatewayError):
+    """The caller has as many requests under way as it may; see rules.concurrency."""
+
+    status = 429
+    code = "too-many-in-flight"
     source: ClassVar[Source] = "client"
 
 

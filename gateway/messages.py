@@ -189,6 +189,13 @@ CATALOGUE: Final[dict[str, Message]] = {
             "Too many attempts. This request was not processed; your data is safe. Try again in {seconds} seconds.",
         ),
     ),
+    "too-many-in-flight": Message(
+        Text(
+            "Terlalu banyak permintaan sekaligus",
+            "Permintaan lain masih diproses. Yang ini tidak diproses; data Anda aman. Coba lagi dalam {seconds} detik.",
+        ),
+        Text("Too many at once", "This one was not processed; your data is safe. Try again in {seconds} seconds."),
+    ),
     "store-unavailable": Message(
         Text(
             "Layanan ditutup sementara",

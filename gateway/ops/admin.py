@@ -14,8 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.ops.agency_purge import PATH, agency_purge
 from gateway.ops.cache_admin import CacheControls, cache_endpoints
 from gateway.ops.health import Readiness
+from gateway.ops.limits_admin import LimitControls, limit_endpoints
+from gateway.telemetry.logs import Log
 from gateway.telemetry.metrics import Metrics
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -28,7 +31,9 @@ class Controls:
     reload: Callable[[], Awaitable[tuple[str, ...]]]
     registry: Callable[[], dict[str, object]]
     cache: CacheControls
+    limits: LimitControls
     token: Callable[[], str | None]
+    log: Log
 
 
 def ops_application(readiness: Readiness, metrics: Metrics, controls: Controls) -> Starlette:
@@ -57,10 +62,11 @@ def ops_application(readiness: Readiness, metrics: Metrics, controls: Controls) 
             Route("/readyz", readyz),
             Route("/metrics", exposition),
             Route("/admin/registry", guarded(controls.token, registry)),
+            Route(PATH, agency_purge(controls.cache, controls.log), methods=["POST"]),
             Route("/admin/reload", guarded(controls.token, reload), methods=["POST"]),
             *(
                 Route(path, guarded(controls.token, endpoint), methods=[method])
-                for path, endpoint, method in cache_endpoints(controls.cache)
+                for path, endpoint, method in (*cache_endpoints(controls.cache), *limit_endpoints(controls.limits))
             ),
         ]
     )

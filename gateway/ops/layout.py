@@ -32,7 +32,8 @@ section,article{margin:1rem 0;padding:.9rem 1rem;border:1px solid #c8c8c8;border
 table{border-collapse:collapse;width:100%;margin:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .5rem .3rem 0;border-top:1px solid #ddd}
 tbody th{font-weight:500}
-thead th{border-top:0;font-size:.9rem;color:#555}
+td{white-space:nowrap}td .quiet{white-space:normal}
+thead th,thead td{border-top:0}thead th{font-size:.9rem;color:#555}
 dl{margin:.5rem 0}dt{font-weight:600;font-size:.9rem}dd{margin:0 0 .4rem;overflow-wrap:anywhere}
 pre{margin:.5rem 0;padding:.6rem;background:#f3f3f3;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}
 @media(prefers-color-scheme:dark){

@@ -117,6 +117,9 @@ def _policy(operation: Json, language: Language) -> Iterator[tuple[str, str]]:
         by = word(f"by {limit['by']}" if limit["by"] in ("citizen", "address") else "by other", language)
         every = duration(limit["every_seconds"], language)
         yield word("limits", language), f"{limit['limit']} {word('per', language)} {every}, {by}"
+    for limit in policy.get("in_flight", ()):
+        by = word(f"by {limit['by']}" if limit["by"] in ("citizen", "address") else "by other", language)
+        yield word("limits", language), f"{limit['limit']} {word('at once', language)}, {by}"
     if policy.get("cache", {}).get("seconds"):
         yield word("cache", language), duration(policy["cache"]["seconds"], language)
     if "413" in operation.get("responses", {}) and "max_body_bytes" in policy:

@@ -47,13 +47,13 @@ class CityStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusSources:
-    """Where the facts come from. `counters` are this process's, unless somebody adds those of its siblings."""
+    """Where the facts come from. `counters` are those of all workers of the machine, a few seconds old at most."""
 
     clock: Clock
     snapshot: Callable[[], Snapshot]
     health: Callable[[str], ServiceHealth | None]
     counters: Callable[[], Iterable[RouteCounters]]
-    since: float  # wall-clock seconds: when the counters began
+    since: Callable[[], float]  # wall-clock seconds: when the counters began
 
 
 class StatusBoard:
@@ -81,7 +81,7 @@ def city_status(sources: StatusSources) -> CityStatus:
         found = measured.get(service.name, Measured())
         services.append(ServiceStatus(service, sources.health(service.name), found, judge(service.promise, found)))
     left_out = tuple(one.service for one in snapshot.quarantined if one.service not in snapshot.services)
-    return CityStatus(tuple(services), left_out, sources.since, sources.clock.wall())
+    return CityStatus(tuple(services), left_out, sources.since(), sources.clock.wall())
 
 
 def status_document(city: CityStatus) -> dict[str, object]:

@@ -54,6 +54,7 @@ WORDS: Final[dict[str, Words]] = {
     "learns": Words("Yang diketahui dinas", "What the agency learns"),
     "limits": Words("Batas", "Limits"),
     "per": Words("per", "per"),
+    "at once": Words("sekaligus", "at once"),
     "by citizen": Words("tiap warga", "for each citizen"),
     "by address": Words("tiap alamat IP", "for each IP address"),
     "by other": Words("menurut aturan layanan", "as the service counts"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from gateway.errors import QuotaExceeded
-from gateway.fields import Fields, first
+from gateway.errors import MalformedRequest, NotAuthenticated, NotPermitted, QuotaExceeded
+from gateway.fields import Fields
+from gateway.identity.verifier import CHALLENGE
 from gateway.pipeline.observe import Observation
 from gateway.registry.snapshot import Route
 from gateway.rules.access import Identity
-from gateway.rules.forwarding import address_key
+from gateway.rules.callers import caller_key
+from gateway.rules.concurrency import ConcurrencyPolicy
 from gateway.rules.heads import RequestHead
 from gateway.rules.quota import Charge, QuotaPolicy
 from gateway.store.fallback import Limiter
@@ -16,31 +18,47 @@ from gateway.store.fallback import Limiter
 async def limit(
     limiter: Limiter, route: Route, identity: Identity | None, head: RequestHead, address: str, seen: Observation
 ) -> Fields:
-    """Return the `RateLimit` fields of the answer; raise QuotaExceeded or StoreUnavailable."""
+    """Return the `RateLimit` fields of the answer; raise QuotaExceeded or StoreUnavailable, or as `counted_under`."""
     if not route.limits or route.emergency:
         return ()
-    charges = [Charge(_key(policy, route, identity, head, address), policy) for policy in route.limits]
-    outcome = await limiter.take(charges)
-    seen.shadowed = any(policy.mode == "shadow" for policy in outcome.denied)
+    outcome = await limiter.take(charges_of(route, identity, head, address))
+    if outcome.admitted and not outcome.denied:  # the common case
+        if seen.counters is not None:
+            seen.counters.admitted += 1
+        return outcome.fields
+    if any(policy.mode == "shadow" for policy in outcome.denied):
+        seen.shadowed = True
     if not outcome.admitted:
         raise QuotaExceeded(retry_after_seconds=outcome.retry_after_seconds, fields=outcome.fields)
+    if seen.counters is not None:
+        seen.counters.admitted += 1
     return outcome.fields
 
 
-def _key(policy: QuotaPolicy, route: Route, identity: Identity | None, head: RequestHead, address: str) -> bytes:
-    """Name the bucket. Without the thing counted by, a caller is counted by address: never all strangers together."""
-    kind, name = policy.by.kind, policy.by.name
-    stranger = b"address:" + address_key(address)
-    if kind == "citizen":
-        return stranger if identity is None else b"citizen:" + f"{identity.issuer}|{identity.subject}".encode()
-    if kind == "address":
-        return stranger
-    if kind == "service":
-        return b"service:" + (route.service.name if route.service is not None else route.name).encode()
-    if kind == "route":
-        return b"route:" + route.name.encode()
-    if kind == "claim":
-        claim = None if identity is None else identity.claims.get(name or "")
-        return stranger if claim is None else f"claim:{name}:{claim}".encode()
-    value = first(head.fields, (name or "").encode())
-    return stranger if value is None else b"header:" + (name or "").encode() + b":" + value
+def charges_of(route: Route, identity: Identity | None, head: RequestHead, address: str) -> tuple[Charge, ...]:
+    """Return what a request on `route` is charged; raises as `counted_under`."""
+    charges = []
+    for policy in route.limits:
+        key = counted_under(policy, route, identity, head, address)
+        if key is not None:
+            charges.append(Charge(key, policy))
+    return tuple(charges)
+
+
+def counted_under(
+    policy: QuotaPolicy | ConcurrencyPolicy, route: Route, identity: Identity | None, head: RequestHead, address: str
+) -> bytes | None:
+    """Name whom a limit counts a request under; None when the limit lets pass uncounted who lacks what it counts by.
+
+    Raises NotAuthenticated, NotPermitted or MalformedRequest when such a request is to be refused.
+    """
+    service = route.name if route.service is None else route.service.name
+    by = policy.by
+    key = caller_key(by, identity=identity, head=head, address=address, service=service, route=route.name)
+    if key is None and by.missing == "closed" and policy.mode == "enforce":
+        if by.kind == "header":
+            raise MalformedRequest(f"the field {by.name} is needed")
+        if identity is None:
+            raise NotAuthenticated(fields=CHALLENGE)
+        raise NotPermitted(f"the claim {by.name} is needed")
+    return key

@@ -14,23 +14,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gateway.fields import Fields
 
-Accuracy = Literal["exact", "leased"]
+Accuracy = Literal["exact", "leased", "local"]
 Mode = Literal["enforce", "shadow"]
 OnStoreFailure = Literal["local", "open", "closed"]
+Missing = Literal["address", "open", "closed"]
 
 MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaKey:
-    """What requests are counted by: `claim` and `header` name which one in `name`."""
+    """What requests are counted by: `claim` and `header` name which one in `name`.
+
+    `missing` says what becomes of a request without it: its address is counted, it passes uncounted, or it is refused.
+    """
 
     kind: Literal["citizen", "address", "service", "route", "claim", "header"]
     name: str | None = None
+    missing: Missing = "address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class QuotaPolicy:
     burst_ticks: int = field(init=False, repr=False, compare=False)
     label: bytes = field(init=False, repr=False, compare=False)  # the name as a structured field string
     quota_item: bytes = field(init=False, repr=False, compare=False)  # this limit's item in RateLimit-Policy
+    lines: bytes = field(init=False, repr=False, compare=False)  # both fields of an answer, to be filled with `%`
 
     def __post_init__(self) -> None:
         period_us = round(self.period_seconds * MICROSECONDS)
@@ -62,10 +68,13 @@ class QuotaPolicy:
         object.__setattr__(self, "period_us", period_us)
         object.__setattr__(self, "cost_ticks", self.cost * period_us)
         object.__setattr__(self, "burst_ticks", self.burst * period_us)
-        label = _structured_string(self.name)
+        label = structured_string(self.name)
         window = max(1, math.ceil(self.period_seconds))  # whole seconds; a shorter period is told stricter than it is
         object.__setattr__(self, "label", label)
-        object.__setattr__(self, "quota_item", b"%b;q=%d;w=%d" % (label, self.limit, window))
+        item = b"%b;q=%d;w=%d" % (label, self.limit, window)
+        object.__setattr__(self, "quota_item", item)
+        told = b"ratelimit: %b;r=%%d;t=%%d\r\nratelimit-policy: %b\r\n"
+        object.__setattr__(self, "lines", told % (label.replace(b"%", b"%%"), item.replace(b"%", b"%%")))
 
     @property
     def interval_seconds(self) -> float:
@@ -81,10 +90,11 @@ class Charge:
     policy: QuotaPolicy
 
 
-class Verdict(NamedTuple):
+@dataclass(slots=True)
+class Verdict:
     """What one limit said: units left, and seconds until one request fits again (0 when allowed) or all is free."""
 
-    # A named tuple, for one is made at every request and a frozen dataclass takes twice as long.
+    # Nobody writes to it; freezing would make it three times as dear, and one is made at every request.
 
     allowed: bool
     remaining: int
@@ -203,6 +213,16 @@ def rate_limit_fields(charges: Sequence[Charge], verdicts: Sequence[Verdict]) ->
     return ((b"ratelimit", b", ".join(limits)), (b"ratelimit-policy", b", ".join(policies)))
 
 
+def rate_limit_lines(charges: Sequence[Charge], verdicts: Sequence[Verdict]) -> bytes:
+    """Return the same as they stand in a message's head; of the usual single limit at a quarter of the cost."""
+    if len(charges) == 1:
+        policy, verdict = charges[0].policy, verdicts[0]
+        if verdict.allowed and policy.mode == "enforce":
+            seconds = math.ceil(_effective_window(policy, verdict))
+            return policy.lines % (verdict.remaining, seconds)
+    return b"".join([b"%b: %b\r\n" % field for field in rate_limit_fields(charges, verdicts)])
+
+
 def retry_after_seconds(charges: Sequence[Charge], verdicts: Sequence[Verdict]) -> int:
     """Return Retry-After (RFC 9110 section 10.2.3): whole seconds, rounded up, until every denying limit lets pass."""
     waits = [verdict.retry_after_seconds for verdict in _denying(charges, verdicts)]
@@ -227,7 +247,7 @@ def _effective_window(policy: QuotaPolicy, verdict: Verdict) -> float:
     return verdict.reset_seconds
 
 
-def _structured_string(text: str) -> bytes:
+def structured_string(text: str) -> bytes:
     """Serialise a String (RFC 9651 section 4.1.6); what it cannot hold becomes an underscore."""
     safe = "".join(char if " " <= char <= "~" else "_" for char in text)
     return b'"%b"' % safe.replace("\\", "\\\\").replace('"', '\\"').encode("ascii")

@@ -15,7 +15,7 @@ from redis.crc import key_slot
 from redis.exceptions import AskError, MovedError, RedisError, ResponseError
 
 from gateway.clock import Clock
-from gateway.store.address import Node, StoreAddress
+from gateway.registry.store_address import Node, StoreAddress
 from gateway.store.dial import Dial, Link, list_of, pack, text_of
 from gateway.store.lane import Lane
 from gateway.store.ports import ComponentHealth, StoreError

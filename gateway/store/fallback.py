@@ -6,13 +6,13 @@ The pipeline's only door to counters; it never sees a StoreError.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.errors import StoreUnavailable
 from gateway.fields import Fields
 from gateway.rules.quota import (
+    MICROSECONDS,
     Charge,
     QuotaPolicy,
     Verdict,
@@ -20,15 +20,16 @@ from gateway.rules.quota import (
     rate_limit_fields,
     retry_after_seconds,
 )
+from gateway.store.counts import RETURN_SECONDS, FallbackCounts
+from gateway.store.in_flight import InFlight
 from gateway.store.lease import Leases
 from gateway.store.memory import MemoryStore
 from gateway.store.ports import ComponentHealth, Store, StoreError
-
-# A store that returns is in use again within three seconds (docs: what happens when Redis is gone).
-_RETURN_SECONDS = 3.0
+from gateway.store.redis import RedisStore
 
 
-class Outcome(NamedTuple):
+@dataclass(slots=True)
+class Outcome:
     """What the limits of one request said. `charges` and `verdicts` are those that were counted, side by side."""
 
     charges: Sequence[Charge]
@@ -48,35 +49,33 @@ class Outcome(NamedTuple):
         return rate_limit_fields(self.charges, self.verdicts)
 
     @property
+    def is_shadowed(self) -> bool:
+        """Tell whether an admitted request met a limit that would have denied it, were it enforced."""
+        return any([not verdict.allowed for verdict in self.verdicts])  # noqa: C419 - a generator costs thrice as much
+
+    @property
     def denied(self) -> tuple[QuotaPolicy, ...]:
         """The limits that said no; the shadow ones among them stop nobody."""
         pairs = zip(self.charges, self.verdicts, strict=True)
         return tuple(charge.policy for charge, verdict in pairs if not verdict.allowed)
 
 
-@dataclass(slots=True)
-class FallbackCounts:
-    """How many charges were decided without the store since the process began."""
-
-    local: int = 0
-    open: int = 0
-    closed: int = 0
-
-
 _NOTHING = Outcome((), (), admitted=True)
 
 
 class Limiter:
-    """One worker's view of every limit."""
+    """One worker's view of every limit; of how many are in flight in `in_flight`."""
 
-    __slots__ = ("_leases", "_local", "_memory", "_store", "counts")
+    __slots__ = ("_clock", "_leases", "_local", "_memory", "_store", "counts", "in_flight")
 
     def __init__(self, store: Store, clock: Clock, *, max_local_entries: int = 100_000) -> None:
         self._store = store
+        self._clock = clock
         self._local = MemoryStore(clock, max_entries=max_local_entries)
         self._memory = store if isinstance(store, MemoryStore) else None
         self._leases = Leases(store, clock)
         self.counts = FallbackCounts()
+        self.in_flight = InFlight(store.slots() if isinstance(store, RedisStore) else None, clock, self.counts)
 
     async def take(self, charges: Sequence[Charge]) -> Outcome:
         """Charge one request to every limit, or to none when one denies.
@@ -89,15 +88,24 @@ class Limiter:
         if self._memory is not None:
             verdicts = self._memory.take_now(charges)
             return Outcome(charges, verdicts, is_admitted(charges, verdicts))
-        try:
-            verdicts = await self._take_shared(charges)
-        except StoreError as error:
-            return await self._stand_in(charges, error)
-        return Outcome(charges, verdicts, is_admitted(charges, verdicts))
+        here = [charge for charge in charges if charge.policy.accuracy == "local"]
+        if here:
+            return await self._take_here_first(charges, here)
+        return await self._take_there(charges)
+
+    def take_at_hand(self, charges: Sequence[Charge]) -> Outcome | None:
+        """As `take`, when that asks no store and raises nothing; otherwise None, and nothing is charged."""
+        if not charges:
+            return _NOTHING
+        verdicts = self._memory.take_now(charges) if self._memory is not None else self._leases.take_at_hand(charges)
+        return None if verdicts is None else Outcome(charges, verdicts, is_admitted(charges, verdicts))
 
     async def peek(self, charges: Sequence[Charge]) -> tuple[Verdict, ...]:
         """Tell the state of these limits, charging nothing; raise StoreError."""
-        return await self._store.peek(charges)
+        here = [charge for charge in charges if charge.policy.accuracy == "local" and self._memory is None]
+        there = [charge for charge in charges if charge.policy.accuracy != "local" or self._memory is not None]
+        local, shared = iter(await self._local.peek(here)), iter(await self._store.peek(there) if there else ())
+        return tuple(next(local if charge in here else shared) for charge in charges)
 
     async def reset(self, keys: Sequence[bytes]) -> None:
         """Forget all that was counted for these keys; raise StoreError. Other workers' leases end within seconds."""
@@ -111,6 +119,35 @@ class Limiter:
     async def aclose(self) -> None:
         """Give back what is leased; the store itself is its owner's to close."""
         await self._leases.aclose()
+        await self.in_flight.aclose()
+
+    async def _take_here_first(self, charges: Sequence[Charge], here: list[Charge]) -> Outcome:
+        """Charge what this process counts for itself, then the rest; when that fails or is denied, nothing is."""
+        charged_at = round(self._clock.monotonic() * MICROSECONDS)
+        verdicts = self._local.take_now(here)
+        rest = [charge for charge in charges if charge.policy.accuracy != "local"]
+        if not rest or not is_admitted(here, verdicts):
+            return Outcome(here, verdicts, is_admitted(here, verdicts))
+        try:
+            outcome = await self._take_there(rest)
+        except BaseException:
+            await self._give_back(here, verdicts, charged_at)
+            raise
+        if not outcome.admitted:
+            await self._give_back(here, verdicts, charged_at)
+        return replace(outcome, charges=(*here, *outcome.charges), verdicts=(*verdicts, *outcome.verdicts))
+
+    async def _give_back(self, charges: Sequence[Charge], verdicts: Sequence[Verdict], charged_at: int) -> None:
+        for charge, verdict in zip(charges, verdicts, strict=True):
+            if verdict.allowed:
+                await self._local.refund(charge, 1, charged_at)
+
+    async def _take_there(self, charges: Sequence[Charge]) -> Outcome:
+        try:
+            verdicts = await self._take_shared(charges)
+        except StoreError as error:
+            return await self._stand_in(charges, error)
+        return Outcome(charges, verdicts, is_admitted(charges, verdicts))
 
     async def _take_shared(self, charges: Sequence[Charge]) -> tuple[Verdict, ...]:
         leased = [charge for charge in charges if charge.policy.accuracy == "leased"]
@@ -147,7 +184,7 @@ class Limiter:
             declared = charge.policy.on_store_failure
             if declared == "closed" and charge.policy.mode == "enforce":
                 self.counts.closed += 1
-                raise StoreUnavailable(str(error), retry_after_seconds=_RETURN_SECONDS) from error
+                raise StoreUnavailable(str(error), retry_after_seconds=RETURN_SECONDS) from error
             (local if declared == "local" else opened).append(charge)
         self.counts.local += len(local)
         self.counts.open += len(opened)

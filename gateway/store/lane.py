@@ -33,6 +33,7 @@ from redis.exceptions import (
 
 from gateway.clock import Clock
 from gateway.rules.breaker import Breaker, BreakerPolicy, failed, may_call, probing, succeeded
+from gateway.store.deadline import Deadline
 from gateway.store.dial import Link
 from gateway.store.ports import ComponentHealth, StoreError
 
@@ -40,7 +41,6 @@ Open: TypeAlias = Callable[[], Awaitable[Link]]
 
 _POLICY = BreakerPolicy(failures_to_open=3, first_wait_seconds=0.25, max_wait_seconds=1.2, jitter_share=0.5)
 _CONNECT_SECONDS = 1.0  # a probe's connection may take longer than a call: TLS, a sentinel that is asked first
-_STALL_SECONDS = 0.005  # a deadline that rings this late tells of our loop, not of the server
 
 # What a server says of itself; other error replies speak of one call only. Redis 6 wraps the words of a script's error.
 _STATES = (ClusterDownError, NoPermissionError, OutOfMemoryError, ReadOnlyError)
@@ -146,7 +146,7 @@ class Lane:
         was_connected = self._link is not None
         try:
             async with asyncio.timeout(None) as scope:
-                timer = self._loop.call_at(deadline, self._expire, scope, deadline)
+                timer = Deadline(self._loop, scope, deadline)
                 try:
                     replies = await self._exchange(calls)
                 finally:
@@ -161,16 +161,10 @@ class Lane:
         else:
             await self._note(replies)
 
-    def _expire(self, scope: asyncio.Timeout, deadline: float) -> None:
-        if self._loop.time() - deadline > _STALL_SECONDS:
-            scope.reschedule(self._loop.time() + _STALL_SECONDS)
-        else:
-            scope.reschedule(self._loop.time())
-
     async def _exchange(self, calls: Sequence[_Call]) -> list[object]:
         """Write the calls and resolve each as its reply arrives; return the replies."""
         link = await self._usable_link()
-        await link.send(*[call.packed for call in calls])
+        link.send(b"".join([call.packed for call in calls]))
         replies: list[object] = []
         strangers: list[_Call] = []
         for call in calls:
@@ -187,7 +181,7 @@ class Lane:
 
     async def _exchange_again(self, link: Link, calls: list[_Call]) -> list[object]:
         """Load the scripts anew (the server forgot them, so nothing has been done) and repeat these calls once."""
-        await link.send(self._preamble)
+        link.send(self._preamble)
         for _ in range(self._preamble_replies):
             await link.read()
         for call in calls:
@@ -196,7 +190,7 @@ class Lane:
 
     async def _usable_link(self) -> Link:
         # A connection the server closed while idle is known to be dead before anything is entrusted to it.
-        if self._link is not None and await self._link.is_stale():
+        if self._link is not None and self._link.is_stale:
             await self._drop_link()
         if self._link is None:
             self._link = await self._open_link()

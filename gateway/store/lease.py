@@ -74,6 +74,19 @@ class Leases:
             self.put_back(charges, verdicts)
         return tuple(verdicts)
 
+    def take_at_hand(self, charges: Sequence[Charge]) -> tuple[Verdict, ...] | None:
+        """As `take`, when what is held decides every charge; otherwise None, and nothing is spent."""
+        verdicts: list[Verdict] = []
+        for charge in charges:
+            verdict = self._spend(charge) if charge.policy.accuracy == "leased" else None
+            if verdict is None:
+                self.put_back(charges[: len(verdicts)], verdicts)
+                return None
+            verdicts.append(verdict)
+        if not is_admitted(charges, verdicts):
+            self.put_back(charges, verdicts)
+        return tuple(verdicts)
+
     def put_back(self, charges: Sequence[Charge], verdicts: Sequence[Verdict]) -> None:
         """Return what was spent for a request that is refused after all."""
         for charge, verdict in zip(charges, verdicts, strict=True):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from enum import StrEnum
+from typing import Literal, NamedTuple, Protocol
 
+from gateway.rules.concurrency import Slot
 from gateway.rules.quota import Charge, Verdict
 
 
@@ -66,14 +68,91 @@ class Store(Protocol):
     async def aclose(self) -> None: ...
 
 
+class Place(NamedTuple):
+    """Where a shared value stands. Both are plain words without braces; a group is forgotten at once."""
+
+    group: bytes
+    name: bytes
+
+
+class Turn(StrEnum):
+    """Whose turn it is to fetch what is to stand at a place."""
+
+    FOUND = "found"  # nobody's need: something stands there that the caller has not seen
+    OURS = "ours"
+    THEIRS = "theirs"
+    NOBODYS = "nobodys"  # nobody has it, and nobody need wait for it
+
+
+class Claimed(NamedTuple):
+    """What was found at a place. `mark` is its group's, b"" when it has none: then a value counts for nothing."""
+
+    turn: Turn
+    mark: bytes
+    value: bytes | None = None
+
+
+class Book(NamedTuple):
+    """What was purged. `noted` holds what stands under each name asked for: `number time`, the latest of its kind.
+
+    `number` is the latest of all purges and `of_tags` the latest of a tag's, 0 when there was none.
+    """
+
+    name: bytes
+    number: int
+    of_tags: int
+    noted: tuple[bytes | None, ...]
+
+
+class Slots(Protocol):
+    """Requests in flight, shared: each slot is held under a token until it is left, or nobody renews it any more."""
+
+    async def enter(self, slots: Sequence[Slot], token: bytes) -> tuple[int, ...]:
+        """Take every slot, or none when an enforced limit is reached (rules.concurrency.decide); raise StoreError.
+
+        Returns how many requests were in flight before, slot by slot; 0 for those that were not asked about.
+        """
+        ...
+
+    async def renew(self, held: Sequence[tuple[Slot, bytes]]) -> None:
+        """Hold these slots for another lease, also those the store has forgotten; raise StoreError."""
+        ...
+
+    async def leave(self, held: Sequence[tuple[Slot, bytes]]) -> None:
+        """Give slots back, also ones that are not held; raise StoreError."""
+        ...
+
+    async def count(self, slots: Sequence[Slot]) -> tuple[int, ...]:
+        """Tell how many requests are in flight under each; raise StoreError."""
+        ...
+
+
 class Values(Protocol):
     """Shared values that may vanish at any time: the second level of the cache. All raise StoreError."""
 
-    async def get(self, key: bytes) -> bytes | None: ...
+    async def claim(self, place: Place, seen: bytes, token: bytes, turn_seconds: float) -> Claimed:
+        """Read the value unless it begins with the stamp `seen`; then take the turn, unless `token` is empty."""
+        ...
 
-    async def set(self, key: bytes, value: bytes, ttl_seconds: float) -> None: ...
+    async def keep(self, place: Place, value: bytes, life_seconds: float, mark: bytes, token: bytes) -> bool:
+        """Put a value there and end the turn; return False when the group's mark is no longer `mark`."""
+        ...
 
-    async def delete(self, keys: Sequence[bytes]) -> None: ...
+    async def release(self, place: Place, token: bytes, free_seconds: float, *, drop: bool) -> None:
+        """End a turn without a value; for `free_seconds` nobody waits for another. `drop`: what stands there goes."""
+        ...
+
+    async def forget(self, group: bytes) -> None:
+        """Have nothing of a group count any more."""
+        ...
+
+    async def purge(self, name: bytes, wall: float, *, of_tag: bool) -> None:
+        """Note under `name` a purge made at `wall`, in seconds of the wall clock."""
+        ...
+
+    async def purges(self, names: Sequence[bytes]) -> Book:
+        """Read what is noted under these names."""
+        ...
 
     async def aclose(self) -> None: ...
 

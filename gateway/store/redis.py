@@ -7,22 +7,23 @@ that is refunded can deny a neighbour in the meantime, and never lets anyone exc
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from typing import TypeAlias
 
 from gateway.rules.quota import Charge, QuotaPolicy, Verdict, is_admitted, peek, verdict_of
 from gateway.store.dial import Argument, pack
+from gateway.store.names import digest
 from gateway.store.ports import ComponentHealth, Grant
 from gateway.store.router import Router
 from gateway.store.scripts import Scripts
+from gateway.store.slots import LEASE_SECONDS, RedisSlots
+from gateway.store.take_command import TakeCommand
 
-# The 1 is the version of what is stored (scripts/tat.lua). Twelve bytes of key and thirteen of field are what the next
-# smaller block of the server's allocator holds: together a third of what a citizen costs.
+# The 1 is the version of what is stored (scripts/tat.lua). Twelve bytes of key are what the smallest block of the
+# server's allocator holds, and with seven of field so do 48 bytes two limits: together a third of what a citizen costs.
 _PREFIX = b"g1"
-_LONGEST_FIELD = 13
+_LONGEST_FIELD = 7
 
 _Arguments: TypeAlias = tuple[Argument, ...]
 
@@ -33,7 +34,8 @@ class RedisStore:
     def __init__(self, router: Router, scripts: Scripts) -> None:
         self._router = router
         self._scripts = scripts
-        self._take_arguments = lru_cache(maxsize=4096)(_take_arguments)
+        self._take_command = TakeCommand(scripts.take.sha, _take_arguments)
+        self._stored_key = lru_cache(maxsize=8192)(stored_key)  # who asks once asks again
 
     async def take(self, charges: Sequence[Charge]) -> tuple[Verdict, ...]:
         if not charges:
@@ -86,14 +88,14 @@ class RedisStore:
     async def aclose(self) -> None:
         await self._router.aclose()
 
+    def slots(self, *, lease_seconds: float = LEASE_SECONDS) -> RedisSlots:
+        """Return the requests in flight, counted over the same connection."""
+        return RedisSlots(self._router, self._scripts, lease_seconds=lease_seconds)
+
     async def _take_together(self, charges: Sequence[Charge]) -> tuple[tuple[Verdict, ...], int]:
         """Charge all in one script; returns the verdicts and the server's time."""
-        keys = [stored_key(charge.key) for charge in charges]
-        arguments: list[Argument] = []
-        for charge in charges:
-            arguments += self._take_arguments(charge.policy)
-        packed = pack("EVALSHA", self._scripts.take.sha, len(keys), *keys, *arguments)
-        reply = await self._call(keys, packed)
+        keys = [self._stored_key(charge.key) for charge in charges]
+        reply = await self._call(keys, self._take_command.write(charges, keys))
         verdicts = [
             verdict_of(us * charge.policy.limit + rest, reply[0], charge.policy, allowed=fits == 1)
             for charge, us, rest, fits in zip(charges, reply[1::3], reply[2::3], reply[3::3], strict=True)
@@ -153,16 +155,13 @@ def _by_key(charges: Sequence[Charge]) -> dict[bytes, list[Charge]]:
 def stored_key(key: bytes) -> bytes:
     """Name the key of a caller: one for all its limits, so that a cluster keeps them together."""
     # 60 bits: some two of a million callers share a bucket with a chance of one in two million.
-    return _PREFIX + _digest(key)
+    return _PREFIX + digest(key)
 
 
 def _field(policy: QuotaPolicy) -> bytes:
     name = policy.name.encode()
-    return name if len(name) <= _LONGEST_FIELD else b"#" + _digest(name)
-
-
-def _digest(text: bytes) -> bytes:
-    return urlsafe_b64encode(blake2b(text, digest_size=8).digest())[:10]
+    # 36 bits: among a thousand limits of the city two share their counts with a chance of one in a hundred thousand.
+    return name if len(name) <= _LONGEST_FIELD else b"#" + digest(name)[: _LONGEST_FIELD - 1]
 
 
 def _pair(ticks: int, policy: QuotaPolicy) -> tuple[int, int]:

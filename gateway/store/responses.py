@@ -83,7 +83,7 @@ class ResponseStore:
     def put(self, key: PrimaryKey, stored: StoredResponse, policy: CachePolicy, now: float) -> bool:
         """Store one answer in place of the variant that the same requests select; tell whether there was room."""
         others = (one for one in self.variants(key) if one.selecting != stored.selecting)
-        useful = [one for one in others if _kept_until(one, policy) > now]
+        useful = [one for one in others if kept_until(one, policy) > now]
         return self._fill(key, (stored, *useful)[:MAX_VARIANTS], policy)
 
     def replace(self, key: PrimaryKey, old: StoredResponse, new: StoredResponse, policy: CachePolicy) -> None:
@@ -143,7 +143,7 @@ class ResponseStore:
     # ---- how it is kept
 
     def _fill(self, key: PrimaryKey, variants: tuple[StoredResponse, ...], policy: CachePolicy) -> bool:
-        keep_until = max(_kept_until(one, policy) for one in variants)
+        keep_until = max(kept_until(one, policy) for one in variants)
         shelf = self._shelves.get(key)
         if shelf is None:
             shelf = Shelf()
@@ -234,7 +234,7 @@ class ResponseStore:
             index.clear()
 
 
-def _kept_until(stored: StoredResponse, policy: CachePolicy) -> float:
+def kept_until(stored: StoredResponse, policy: CachePolicy) -> float:
     """Return until when an answer can be of use, also to a client that itself accepts a stale one (`max-stale`)."""
     keep_until = stored.keep_until(policy)
     if not stored.freshness.may_be_stale(stored.status, policy):

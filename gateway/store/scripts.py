@@ -24,16 +24,26 @@ class Scripts:
     lease: Script
     refund: Script
     publish: Script
+    claim: Script
+    keep: Script
+    release: Script
+    purge: Script
+    purges: Script
+    enter: Script
+    renew: Script
+    count: Script
 
     @property
     def all(self) -> tuple[Script, ...]:
-        return (self.take, self.peek, self.lease, self.refund, self.publish)
+        counting = (self.take, self.peek, self.lease, self.refund)
+        caching = (self.claim, self.keep, self.release, self.purge, self.purges)
+        return (*counting, self.publish, *caching, self.enter, self.renew, self.count)
 
 
 def load_scripts() -> Scripts:
     """Read the scripts that stand beside this file."""
     folder = files("gateway.store") / "scripts"
-    state = (folder / "tat.lua").read_bytes()
+    state, lease = (folder / "tat.lua").read_bytes(), (folder / "in_flight.lua").read_bytes()
 
     def script(name: str, before: bytes = b"") -> Script:
         text = before + (folder / name).read_bytes()
@@ -46,4 +56,12 @@ def load_scripts() -> Scripts:
         lease=script("lease.lua", state),
         refund=script("refund.lua", state),
         publish=script("publish.lua"),
+        claim=script("claim.lua"),
+        keep=script("keep.lua"),
+        release=script("release.lua"),
+        purge=script("purge.lua"),
+        purges=script("purges.lua"),
+        enter=script("enter.lua", lease),
+        renew=script("renew.lua", lease),
+        count=script("count.lua", lease),
     )

@@ -15,7 +15,7 @@ _MAX_READY: Final = 8  # spellings of the selecting fields by one key; phones of
 class Ready(NamedTuple):
     """An answer as it can be sent to anybody who asks plainly, until `until` (wall-clock seconds), under `policy`.
 
-    `said` are the fields that change with time; `block` holds all others.
+    `said` are the fields that change with time; `block` holds all others. A `stale` one is for while it is renewed.
     """
 
     until: float
@@ -24,6 +24,7 @@ class Ready(NamedTuple):
     block: Block
     said: Fields
     body: bytes
+    stale: bool = False
 
 
 class Shelf(Queued):
@@ -43,6 +44,8 @@ class Shelf(Queued):
         """Put these in place of what was there."""
         self.variants = variants
         self.names = frozenset(name for one in variants for name, _ in one.selecting)
+        if any(one.gzipped for one in variants):
+            self.names |= {b"accept-encoding"}
         self._blocks: dict[int, Block] = {}
         self._ready: dict[Fields, Ready] = {}
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.registry.snapshot import Quarantined
+from gateway.telemetry.metrics import RouteCounters
 from tests.city.agency import Answer
 from tests.city.city import City, running
 
@@ -40,6 +41,19 @@ async def test_programs_get_each_promise_beside_what_was_measured(city: City) ->
     assert service["kept"] == {"availability": True, "p95": None}
     assert service["health"] == {"status": "pass", "since": "2027-01-15T08:00:00Z"}
     assert service["agency"] == {"code": "PERMITS", "name": "Dinas permits", "contact": "021-55764955"}
+
+
+async def test_what_other_workers_of_the_machine_have_counted_is_in_it(city: City) -> None:
+    city.service("permits", _PERMITS)
+    async with running(city):
+        await city.client.get("/v1/permits/types")
+        others = RouteCounters("permits", "")
+        others.status[2], others.agency_faults = 99, 10
+        city.gateway.siblings.hear(1_700_000_000.0, {"permits": others.numbers()})
+        service = await _permits(city)
+        since = (await city.client.get("/status")).json()["measured_since"]
+    assert service["measured"] == {"availability": 0.9, "p95_seconds": None, "answers": 100, "agency_faults": 10}
+    assert since == "2023-11-14T22:13:20Z"
 
 
 async def test_time_is_the_agencys_alone(city: City) -> None:

@@ -67,6 +67,17 @@ class Proxy:
                 end.abort()
             await asyncio.sleep(0)
 
+    @property
+    def held(self) -> int:
+        """Tell how many pieces lie on the wire while it is deaf."""
+        return sum(len(end.held) for end in self._ends)
+
+    def say(self, words: bytes) -> None:
+        """Put words into the server's mouth, on every connection."""
+        for end in self._ends:
+            if not end.is_server:
+                end.write(words)
+
     def begun(self, end: _End) -> None:
         """A client has come: find it the server."""
         self._ends.add(end)
@@ -96,9 +107,9 @@ class _End(asyncio.Protocol):
 
     def __init__(self, proxy: Proxy, client: _End | None = None) -> None:
         self._proxy = proxy
-        self._is_server = client is not None
+        self.is_server = client is not None
         self.peer = client
-        self._held: deque[bytes] = deque()
+        self.held: deque[bytes] = deque()
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -107,7 +118,7 @@ class _End(asyncio.Protocol):
         self._proxy.begun(self)
 
     def data_received(self, piece: bytes) -> None:
-        self._held.append(piece)
+        self.held.append(piece)
         self.pass_on()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -123,9 +134,9 @@ class _End(asyncio.Protocol):
 
     def pass_on(self) -> None:
         """Hand what is held to the peer, as far as the wire lets it."""
-        while self._held and self.peer is not None and not self._proxy.is_deaf:
-            piece = self._held.popleft()
-            if self._is_server:
+        while self.held and self.peer is not None and not self._proxy.is_deaf:
+            piece = self.held.popleft()
+            if self.is_server:
                 self._pass_down(self.peer, piece)
             else:
                 self._proxy.from_client.append(piece)

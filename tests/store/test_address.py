@@ -6,7 +6,7 @@ import pytest
 
 from gateway.clock import ManualClock
 from gateway.registry.snapshot import StorePolicy
-from gateway.store.address import Credentials, StoreAddress, Tls, parse_store_url
+from gateway.registry.store_address import Credentials, StoreAddress, Tls, parse_store_url
 from gateway.store.open import is_shared, open_bus, open_store, open_values
 
 
@@ -104,6 +104,11 @@ def test_a_wrong_url_is_refused_before_anything_is_opened(open_part: object) -> 
 def test_only_memory_is_not_shared() -> None:
     assert not is_shared(StorePolicy("memory://"))
     assert is_shared(StorePolicy("redis://cache"))
+
+
+def test_paths_of_files_begin_where_the_url_stands() -> None:
+    url = "rediss://cache?ssl_ca_certs=tls/ca.pem&ssl_certfile=/etc/c.pem"
+    assert parse_store_url(url, directory="/etc/gateway").tls == Tls("/etc/gateway/tls/ca.pem", "/etc/c.pem")
 
 
 @pytest.mark.parametrize("option", ["ssl_ca_certs", "ssl_certfile"])

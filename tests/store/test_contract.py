@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable
 
 from gateway.clock import ManualClock
 from gateway.registry.snapshot import StorePolicy
 from gateway.rules.quota import Charge, QuotaPolicy, is_admitted
 from gateway.store.open import is_shared, open_store
-from gateway.store.ports import Store, Values
+from gateway.store.ports import Place, Store, Turn, Values
 
 # An hour a unit: no budget comes back while a test runs, whatever the server's clock does.
 HOUR = 3600.0
@@ -170,27 +169,89 @@ class TestLife:
 
 
 class TestValues:
-    async def test_what_is_set_is_got(self, values: Values) -> None:
-        key = secrets.token_bytes(16)
-        assert await values.get(key) is None
-        await values.set(key, b"\x00binary\r\n", 60)
-        assert await values.get(key) == b"\x00binary\r\n"
-        await values.set(key, b"newer", 60)
-        assert await values.get(key) == b"newer"
+    async def test_one_of_many_has_the_turn_until_it_keeps_what_it_got(self, values: Values) -> None:
+        place = somewhere()
+        first = await values.claim(place, b"", b"one", 60)
+        second = await values.claim(place, b"", b"two", 60)
+        assert (first.turn, second.turn) == (Turn.OURS, Turn.THEIRS)
+        assert first.mark == second.mark != b""
+        assert await values.keep(place, VALUE, 60, first.mark, b"one")
+        found = await values.claim(place, b"", b"two", 60)
+        assert found == (Turn.FOUND, first.mark, VALUE)
 
-    async def test_what_is_deleted_is_gone(self, values: Values) -> None:
-        keys = [secrets.token_bytes(16) for _ in range(5)]
-        for key in keys:
-            await values.set(key, b"v", 60)
-        await values.delete([*keys[:4], b"never set"])
-        assert await _present(values, keys) == [False, False, False, False, True]
+    async def test_what_was_seen_is_not_found_again_and_the_turn_is_free(self, values: Values) -> None:
+        place = somewhere()
+        await kept(values, place)
+        assert (await values.claim(place, VALUE[:16], b"two", 60)).turn is Turn.OURS
+        assert (await values.claim(place, b"another stamp 16", b"three", 60)).turn is Turn.FOUND
 
-    async def test_a_value_without_time_to_live_is_not_kept(self, values: Values) -> None:
-        key = secrets.token_bytes(16)
-        await values.set(key, b"old", 60)
-        await values.set(key, b"new", 0)
-        assert await values.get(key) is None
+    async def test_who_wants_no_turn_takes_none(self, values: Values) -> None:
+        place = somewhere()
+        assert await values.claim(place, b"", b"", 60) == (Turn.NOBODYS, b"", None)
+        assert (await values.claim(place, b"", b"one", 60)).turn is Turn.OURS
+
+    async def test_a_turn_ends_by_itself_when_its_owner_is_not_heard_of(
+        self, values: Values, clock: ManualClock
+    ) -> None:
+        place = somewhere()
+        assert (await values.claim(place, b"", b"one", 0.001)).turn is Turn.OURS
+        clock.advance(0.001)  # memory's time; a server's goes by itself
+        while (await values.claim(place, b"", b"two", 60)).turn is not Turn.OURS:
+            await asyncio.sleep(0)
+        assert (await values.claim(place, b"", b"two", 60)).turn is Turn.OURS  # and is held by saying so again
+
+    async def test_only_its_owner_ends_a_turn(self, values: Values) -> None:
+        place = somewhere()
+        await values.claim(place, b"", b"one", 60)
+        await values.release(place, b"two", 60, drop=False)
+        assert (await values.claim(place, b"", b"two", 60)).turn is Turn.THEIRS
+        await values.release(place, b"one", 0, drop=False)
+        assert (await values.claim(place, b"", b"two", 60)).turn is Turn.OURS
+
+    async def test_a_turn_that_brought_nothing_to_share_lets_everybody_go(self, values: Values) -> None:
+        place = somewhere()
+        await kept(values, place)
+        await values.claim(place, VALUE[:16], b"one", 60)
+        await values.release(place, b"one", 60, drop=True)
+        for token in (b"two", b"three"):
+            assert (await values.claim(place, b"", token, 60)).turn is Turn.NOBODYS
+
+    async def test_what_is_forgotten_meanwhile_is_not_kept(self, values: Values) -> None:
+        place = somewhere()
+        mark = (await values.claim(place, b"", b"one", 60)).mark
+        await values.forget(place.group)
+        assert not await values.keep(place, VALUE, 60, mark, b"one")
+        assert (await values.claim(place, b"", b"two", 60)).mark != mark
+
+    async def test_what_was_kept_before_it_was_forgotten_has_another_mark(self, values: Values) -> None:
+        place = somewhere()
+        mark = await kept(values, place)
+        await values.forget(place.group)
+        assert (await values.claim(place, b"", b"", 60)) == (Turn.FOUND, b"", VALUE)
+        assert (await values.claim(place, VALUE[:16], b"two", 60)).mark not in (mark, b"")
+
+    async def test_purges_are_numbered_in_their_order(self, values: Values) -> None:
+        one, other = secrets.token_bytes(8), secrets.token_bytes(8)
+        before = await values.purges([one, other])
+        assert before.noted == (None, None)
+        await values.purge(one, 1_000.5, of_tag=False)
+        await values.purge(other, 2_000.0, of_tag=True)
+        after = await values.purges([one, other])
+        first, second = (noted.split(b" ") for noted in after.noted if noted is not None)
+        assert before.name == after.name
+        assert before.number < int(first[0]) < int(second[0]) == after.number == after.of_tags
+        assert (float(first[1]), float(second[1])) == (1_000.5, 2_000.0)
 
 
-async def _present(values: Values, keys: Iterable[bytes]) -> list[bool]:
-    return [await values.get(key) is not None for key in keys]
+VALUE = b"the stamp of 16." + b"\x00binary\r\n"
+
+
+def somewhere() -> Place:
+    return Place(secrets.token_hex(8).encode(), secrets.token_hex(4).encode())
+
+
+async def kept(values: Values, place: Place) -> bytes:
+    """Have VALUE kept there; return the mark of its group."""
+    mark = (await values.claim(place, b"", b"one", 60)).mark
+    assert await values.keep(place, VALUE, 60, mark, b"one")
+    return mark

@@ -90,6 +90,22 @@ class TestWithItsStore:
         assert (await limiter.take([charge(accuracy="leased")])).admitted
         assert set(store.asked) == {"grant"}
 
+    async def test_a_local_limit_asks_nobody(self, limiter: Limiter, store: WatchedStore) -> None:
+        given = [at_once(limiter.take([charge(accuracy="local")])).admitted for _ in range(4)]
+        assert given == [True, True, True, False]
+        assert not store.asked
+
+    async def test_local_and_exact_limits_of_one_request_are_charged_all_or_none(
+        self, limiter: Limiter, store: WatchedStore
+    ) -> None:
+        local, exact = charge("local", limit=9, burst=9, accuracy="local"), charge("exact")
+        given = [(await limiter.take([local, exact])).admitted for _ in range(5)]
+        assert given == [True, True, True, False, False]
+        assert [verdict.remaining for verdict in await limiter.peek([exact, local])] == [0, 6]
+        narrow = charge("narrow", limit=1, burst=1, accuracy="local")
+        assert [(await limiter.take([narrow, charge("other")])).admitted for _ in range(2)] == [True, False]
+        assert await store.left(charge("other")) == 2
+
     async def test_a_reset_reaches_leases_and_store(self, limiter: Limiter) -> None:
         charges = [charge("exact"), charge("leased", accuracy="leased")]
         given = [(await limiter.take(charges)).admitted for _ in range(4)]
@@ -130,6 +146,16 @@ class TestWithoutIt:
         assert refusal.value.retry_after_seconds == 3
         assert limiter.counts.closed == 1
         assert limiter.counts.open == 0
+
+    async def test_a_local_limit_is_charged_once_and_given_back_when_another_is_closed(
+        self, limiter: Limiter, store: WatchedStore
+    ) -> None:
+        store.is_away = True
+        local, away = charge("local", accuracy="local"), charge("exact")
+        await limiter.take([local, away])
+        with pytest.raises(StoreUnavailable):
+            await limiter.take([local, charge("login", on_store_failure="closed")])
+        assert [verdict.remaining for verdict in await limiter.peek([local])] == [2]
 
     async def test_a_closed_shadow_limit_stops_nobody(self, limiter: Limiter, store: WatchedStore) -> None:
         store.is_away = True

@@ -15,7 +15,7 @@ from gateway.clock import ManualClock, SystemClock
 from gateway.registry.snapshot import StorePolicy
 from gateway.rules.quota import Charge, QuotaPolicy
 from gateway.store.open import open_store, open_values
-from gateway.store.ports import Store, StoreError
+from gateway.store.ports import Place, Store, StoreError
 from gateway.store.router import PROBE_KEY
 from tests.certificates import HOST
 from tests.servers import RedisServer, free_port
@@ -65,17 +65,22 @@ class TestTravel:
         values = open_values(StorePolicy(servers.ready("single"), PATIENT_SECONDS), SystemClock())
         names = [b"%d" % number for number in range(50)]
         for name in names:
-            await values.set(name, b"value of " + name, 60)
+            mark = (await values.claim(Place(b"lane", name), b"", b"token", 60)).mark
+            await values.keep(Place(b"lane", name), b"a value of this name: " + name, 60, mark, b"token")
+
+        async def read(name: bytes) -> bytes | None:
+            return (await values.claim(Place(b"lane", name), b"", b"", 60)).value
+
         dice = random.Random(7)
         for _ in range(40):
-            calls = {asyncio.create_task(values.get(name)): name for name in dice.sample(names, 20)}
+            calls = {asyncio.create_task(read(name)): name for name in dice.sample(names, 20)}
             for _ in range(dice.randrange(4)):
                 await asyncio.sleep(0)
             for call in dice.sample(list(calls), 10):
                 call.cancel()
             await asyncio.wait(calls)
             kept = {name: call.result() for call, name in calls.items() if not call.cancelled()}
-            assert kept == {name: b"value of " + name for name in kept}
+            assert kept == {name: b"a value of this name: " + name for name in kept}
         await values.aclose()
 
     async def test_a_server_that_restarted_while_idle_is_not_noticed(self, own_server: RedisServer) -> None:

@@ -50,6 +50,30 @@ class TestSpending:
         assert at_once(leases.take([CHARGE]))[0].allowed
         assert store.asked["grant"] == 2
 
+    async def test_at_hand_is_what_needs_no_store_and_otherwise_nothing_is_spent(
+        self, leases: Leases, store: WatchedStore
+    ) -> None:
+        other = Charge(CHARGE.key, dataclasses.replace(LIMIT, name="other"))
+        exact = Charge(CHARGE.key, dataclasses.replace(LIMIT, accuracy="exact"))
+        assert leases.take_at_hand([CHARGE]) is None
+        await spend(leases, 2)  # one of the second slice is left
+        for missing in (other, exact):
+            assert leases.take_at_hand([CHARGE, missing]) is None
+        given = leases.take_at_hand([CHARGE])
+        assert given is not None
+        assert (given[0].allowed, given[0].remaining) == (True, 97)
+        assert leases.take_at_hand([CHARGE]) is None
+        assert store.asked["grant"] == 2
+
+    async def test_at_hand_a_denial_spends_nothing_of_the_others(self, leases: Leases) -> None:
+        tight = Charge(CHARGE.key, dataclasses.replace(LIMIT, name="tight", limit=1, burst=1))
+        await spend(leases, 2)
+        assert await spend(leases, 2, tight) == 1
+        for _ in range(3):
+            given = leases.take_at_hand([CHARGE, tight])
+            assert given is not None
+            assert [verdict.allowed for verdict in given] == [True, False]
+
     async def test_a_limit_is_admitted_to_the_unit_by_one_worker(self, leases: Leases, store: WatchedStore) -> None:
         assert await spend(leases, 150) == 100
         assert store.asked["grant"] < 20

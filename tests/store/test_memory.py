@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.clock import ManualClock
 from gateway.rules.quota import Charge, QuotaPolicy, decide
 from gateway.store.memory import MemoryStore
+from gateway.store.ports import Claimed, Place
 from gateway.store.values import MemoryValues
 from tests.store.stepped import at_once
 
@@ -115,33 +116,46 @@ def test_while_there_is_room_it_equals_the_rule(steps: list[tuple[int, int]]) ->
 
 class TestValues:
     def test_no_call_waits(self) -> None:
-        values = MemoryValues(ManualClock(), max_bytes=100)
-        at_once(values.set(b"k", b"v", 1))
-        assert at_once(values.get(b"k")) == b"v"
-        at_once(values.delete([b"k"]))
+        values = MemoryValues(ManualClock(), max_bytes=500)
+        assert store_value(values, b"a", b"v" * 16, 1)
+        assert value_of(values, b"a") == b"v" * 16
+        at_once(values.forget(b"g"))
+        at_once(values.release(Place(b"g", b"a"), b"t", 0, drop=True))
+        at_once(values.purge(b"h", 0.0, of_tag=False))
+        at_once(values.purges([b"h"]))
         at_once(values.aclose())
 
     def test_a_value_ends_with_its_time_to_live(self) -> None:
         clock = ManualClock()
-        values = MemoryValues(clock, max_bytes=100)
-        at_once(values.set(b"k", b"v", 10))
+        values = MemoryValues(clock, max_bytes=500)
+        store_value(values, b"a", b"v" * 16, 10)
         clock.advance(9.999)
-        assert at_once(values.get(b"k")) == b"v"
+        assert value_of(values, b"a") == b"v" * 16
         clock.advance(0.001)
-        assert at_once(values.get(b"k")) is None
+        assert value_of(values, b"a") is None
 
     def test_what_is_longest_unused_goes_first(self) -> None:
-        values = MemoryValues(ManualClock(), max_bytes=30)
-        for key in (b"a", b"b", b"c"):
-            at_once(values.set(key, b"123456789", 10))
-        at_once(values.get(b"a"))
-        at_once(values.set(b"d", b"123456789", 10))
-        kept = [key for key in (b"a", b"b", b"c", b"d") if at_once(values.get(key)) is not None]
-        assert kept == [b"a", b"c", b"d"]
+        values = MemoryValues(ManualClock(), max_bytes=450)
+        for name in (b"a", b"b", b"c"):
+            store_value(values, name, b"x" * 100, 10)
+        value_of(values, b"a")
+        store_value(values, b"d", b"x" * 100, 10)
+        assert [name for name in (b"a", b"b", b"c", b"d") if value_of(values, name)] == [b"a", b"c", b"d"]
 
     def test_what_does_not_fit_at_all_pushes_nothing_out(self) -> None:
-        values = MemoryValues(ManualClock(), max_bytes=10)
-        at_once(values.set(b"a", b"1", 10))
-        at_once(values.set(b"b", b"x" * 50, 10))
-        assert at_once(values.get(b"a")) == b"1"
-        assert at_once(values.get(b"b")) is None
+        values = MemoryValues(ManualClock(), max_bytes=150)
+        store_value(values, b"a", b"x" * 20, 10)
+        store_value(values, b"b", b"x" * 200, 10)
+        assert value_of(values, b"a") == b"x" * 20
+        assert value_of(values, b"b") is None
+
+
+def store_value(values: MemoryValues, name: bytes, value: bytes, life_seconds: float) -> bool:
+    claimed: Claimed = at_once(values.claim(Place(b"g", name), b"", b"t", 1))
+    kept: bool = at_once(values.keep(Place(b"g", name), value, life_seconds, claimed.mark, b"t"))
+    return kept
+
+
+def value_of(values: MemoryValues, name: bytes) -> bytes | None:
+    claimed: Claimed = at_once(values.claim(Place(b"g", name), b"", b"", 1))
+    return claimed.value

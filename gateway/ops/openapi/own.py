@@ -62,7 +62,8 @@ def _statuses(route: Route, method: str, has_body: bool) -> Iterator[int]:
             yield 403
     if has_body or method in _WITH_BODY:
         yield 413
-    if any(limit.mode == "enforce" for limit in route.limits):
+    modes = [one.mode for one in route.limits] + [one.mode for one in route.concurrency]
+    if "enforce" in modes:
         yield 429
     yield from (502, 503, 504)
 
@@ -136,6 +137,9 @@ def policy(route: Route) -> Json:
     limits = [_limit(one) for one in route.limits if one.mode == "enforce"]
     if limits:
         told["rate_limits"] = limits
+    crowds = [one for one in route.concurrency if one.mode == "enforce"]
+    if crowds:
+        told["in_flight"] = [{"limit": one.limit, "by": one.by.kind} for one in crowds]
     if route.cache is not None:
         told["cache"] = _cache(route.cache)
     return told
