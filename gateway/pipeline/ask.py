@@ -34,6 +34,7 @@ from gateway.rules.caching.verdicts import (
     ServeStale,
 )
 from gateway.store.responses import ResponseStore
+from gateway.store.shared_responses import SharedResponses
 from gateway.upstream.ports import Interim, ResponseBody, Trailed, UpstreamResponse
 
 Fetch: TypeAlias = Callable[[Fields, Observation, Interim | None], Awaitable[UpstreamResponse]]
@@ -56,6 +57,7 @@ class Lookup:
     interim: Interim | None = None
     language: Language = DEFAULT_LANGUAGE
     citizen: Identity | None = None  # whose partition it is
+    spelt: Fields = ()  # the client's fields before those were dropped that must not reach the agency
 
 
 class Asker:
@@ -64,10 +66,13 @@ class Asker:
     `lonely` marks keys whose answers turned out not to be shareable: nobody waits for such a one in vain twice.
     """
 
-    __slots__ = ("_citizens", "_clock", "_responses", "arriving", "changes", "lonely")
+    __slots__ = ("_citizens", "_clock", "_responses", "_shared", "arriving", "changes", "lonely")
 
-    def __init__(self, responses: ResponseStore, citizens: Citizens, clock: Clock) -> None:
+    def __init__(
+        self, responses: ResponseStore, citizens: Citizens, clock: Clock, shared: SharedResponses | None = None
+    ) -> None:
         self._responses = responses
+        self._shared = shared
         self._citizens = citizens
         self._clock = clock
         self.changes = Changes()
@@ -105,6 +110,8 @@ class Asker:
         for path, query in invalidated_by(request, head, policy):
             self.changes.note(service, path)
             self._responses.invalidate(service, path, query)
+            if self._shared is not None:
+                self._shared.invalidate(service, path)
 
     async def pump(self, asked: Lookup, landing: Arriving) -> None:
         """Read an answer that is recorded to its end, and store it if it came whole."""

@@ -14,10 +14,9 @@ def authorise(route: Route, identity: Identity | None) -> None:
     denied = judge(route.auth, identity)
     if denied is None:
         return
-    challenge = b'Bearer error="insufficient_scope"'
-    if denied.scopes:
-        challenge += b', scope="%b"' % " ".join(denied.scopes).encode()
-    elif denied.reason == "assurance":
+    if denied.reason == "scope":
+        challenge = f'Bearer error="insufficient_scope", scope="{" ".join(denied.scopes)}"'
+    else:
         # RFC 9470: the client learns which level to step up to.
-        challenge = b'Bearer error="insufficient_user_authentication", acr_values="%d"' % (route.auth.assurance or 0)
-    raise NotPermitted(denied.reason, fields=((b"www-authenticate", challenge),))
+        challenge = f'Bearer error="insufficient_user_authentication", acr_values="{route.auth.assurance}"'
+    raise NotPermitted(denied.reason, fields=((b"www-authenticate", challenge.encode()),))

@@ -24,10 +24,13 @@ from gateway.pipeline.ask import Asker, Lookup
 from gateway.pipeline.call import Reply
 from gateway.pipeline.changes import Marks
 from gateway.pipeline.citizens import Citizens
-from gateway.pipeline.flight import Arriving, Failed, Flight, Landing
+from gateway.pipeline.compression import Compression
+from gateway.pipeline.flight import Arriving, Failed, Flight, Found, Landing
 from gateway.pipeline.landings import Next, to_asker, to_rider
 from gateway.pipeline.observe import Observation
+from gateway.pipeline.turns import Turns, may_peek, still_to_ask
 from gateway.rules.access import Identity
+from gateway.rules.caching.coding import wants_compressing
 from gateway.rules.caching.decide import FAILURE_STATUSES, lookup
 from gateway.rules.caching.keys import PrimaryKey
 from gateway.rules.caching.policy import CachePolicy
@@ -43,6 +46,7 @@ from gateway.rules.caching.verdicts import (
 )
 from gateway.store.purge import Purge
 from gateway.store.responses import ResponseStore
+from gateway.store.shared_responses import SharedResponses, Standing
 
 PATIENCE_SECONDS: Final = 5.0  # how long anyone waits for somebody else's question
 _MAX_ROUNDS: Final = 4
@@ -60,12 +64,15 @@ class Cache:
         *,
         is_revoked: Callable[[Identity], bool] = lambda _: False,
         patience_seconds: float = PATIENCE_SECONDS,
+        shared: SharedResponses | None = None,
     ) -> None:
         self._responses = responses
         self._clock = clock
         self.citizens = Citizens(responses, is_revoked)
-        self._asker = Asker(responses, self.citizens, clock)
+        self._asker = Asker(responses, self.citizens, clock, shared)
+        self._turns = None if shared is None else Turns(shared, responses, self._asker.changes, clock)
         self._flights: dict[PrimaryKey, Flight] = {}  # whose heads have not come yet
+        self._compression = Compression(responses, self._start)
         self._resting = Marks(clock, _REST_SECONDS)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.patience_seconds = patience_seconds
@@ -76,16 +83,21 @@ class Cache:
         """How many questions and recordings are under way."""
         return len(self._tasks)
 
+    @property
+    def arriving(self) -> int:
+        """How many addresses' answers are on their way in, of those that others may join."""
+        return len(self._asker.arriving)
+
     def at_hand(self, key: PrimaryKey, fields: Fields, policy: CachePolicy, seen: Observation) -> Reply | None:
         """Return the answer to a plain GET if it lies there ready to be sent; `serve` finds out everything else."""
         shelf = self._responses.shelf(key)
         if shelf is None:
             return None
         ready = shelf.ready(fields, policy, self._clock.wall())
-        if ready is None:
+        if ready is None or (ready.stale and not self._is_being_renewed(key)):
             return None
         shelf.used()
-        seen.cache = "hit"
+        seen.cache = "stale" if ready.stale else "hit"
         return replies.from_ready(ready)
 
     async def serve(self, asked: Lookup) -> Reply:
@@ -93,6 +105,9 @@ class Cache:
         verdict = self._look(asked)
         if isinstance(verdict, Miss | NeedsValidation) and verdict.collapsible and asked.key not in self._asker.lonely:
             return await self._together(asked, verdict)
+        if self._turns is not None and asked.key not in self._asker.lonely and may_peek(asked, verdict):
+            await asyncio.create_task(self._turns.peek(asked))
+            return await self._act(asked, self._look(asked), from_store=True)
         return await self._act(asked, verdict)
 
     def invalidate(
@@ -120,20 +135,24 @@ class Cache:
         now = self._clock.wall()
         shelf = self._responses.find(asked.key, now)
         verdict = lookup(asked.request, () if shelf is None else shelf.variants, asked.policy, now)
-        fields = asked.request.fields
+        if isinstance(verdict, FromCache) and wants_compressing(verdict.stored, asked.request, asked.policy):
+            if self._compression.make(asked.key, verdict.stored, asked.policy):
+                return self._look(asked)
+            return verdict
+        fields = asked.spelt or asked.request.fields
         if shelf is not None and isinstance(verdict, FromCache) and shelf.ready(fields, asked.policy, now) is None:
             ready = replies.made_ready(verdict, shelf, asked.policy)
             if ready is not None:
                 shelf.make_ready(fields, ready)
         return verdict
 
-    async def _act(self, asked: Lookup, verdict: Verdict) -> Reply:
+    async def _act(self, asked: Lookup, verdict: Verdict, *, from_store: bool = False) -> Reply:
         match verdict:
             case FromCache():
                 asked.seen.cache = "stale" if verdict.stale else "hit"
                 if verdict.revalidation is not None:
                     self._renew_behind(asked, verdict.revalidation)
-                return replies.hit(verdict)
+                return replies.hit(verdict, from_store=from_store)
             case GatewayTimeout504():
                 raise NothingStored(fields=_ONLY_IF_CACHED)
             case Miss() | NeedsValidation():
@@ -152,23 +171,27 @@ class Cache:
         return await to_asker(asked, verdict, landing, self._clock)
 
     async def _together(self, asked: Lookup, verdict: Miss | NeedsValidation) -> Reply:
-        for _ in range(_MAX_ROUNDS):
+        for patience_seconds in (self.patience_seconds, *[0.0] * (_MAX_ROUNDS - 1)):
             joined = self._join_arriving(asked, verdict)
             if joined is not None:
                 return joined
             flight = self._flights.get(asked.key)
-            if flight is None or self._asker.changes.any_since(asked.key, flight.sequence):
-                flight = self._take_off(asked, verdict)
-                landing = await self._ride(asked, flight, first=True)
-                assert landing is not None
-                return await to_asker(asked, verdict, landing, self._clock)
-            landing = await self._ride(asked, flight, first=False)
-            answer = Next.AGAIN if landing is None else to_rider(asked, verdict, landing, self._clock)
+            is_first = flight is None or self._asker.changes.any_since(asked.key, flight.sequence)
+            if flight is None or is_first:
+                flight = self._take_off(asked, verdict, patience_seconds)
+            landing = await self._ride(asked, flight, first=is_first)
+            answer: Reply | Next = Next.AGAIN
+            if landing is not None and not isinstance(landing, Found):
+                if is_first:
+                    return await to_asker(asked, flight.question, landing, self._clock)
+                if isinstance(landing, Failed):
+                    verdict = still_to_ask(self._look(asked), verdict)  # the store may have brought what stands in
+                answer = to_rider(asked, verdict, landing, self._clock)
             if isinstance(answer, Reply):
                 return answer
             again = self._look(asked)
             if answer is Next.ALONE or not isinstance(again, Miss | NeedsValidation) or not again.collapsible:
-                return await self._act(asked, again)
+                return await self._act(asked, again, from_store=isinstance(landing, Found))
             verdict = again
         return await self._alone(asked, verdict)
 
@@ -183,25 +206,47 @@ class Cache:
 
     # ---- flights
 
-    def _take_off(self, asked: Lookup, verdict: Miss | NeedsValidation, *, behind: bool = False) -> Flight:
-        flight = Flight(self._asker.changes.now(), None if behind else asked.interim)
+    def _take_off(
+        self, asked: Lookup, verdict: Miss | NeedsValidation, patience_seconds: float, *, behind: bool = False
+    ) -> Flight:
+        flight = Flight(verdict, self._asker.changes.now(), None if behind else asked.interim)
         self._flights[asked.key] = flight
-        task = self._start(self._fly(asked, verdict, flight))
+        task = self._start(self._fly(asked, flight, patience_seconds, behind=behind))
         if not behind:
             flight.end_when_empty(partial(self._abandon, asked.key, flight, task))
         return flight
 
-    async def _fly(self, asked: Lookup, verdict: Miss | NeedsValidation, flight: Flight) -> None:
+    async def _fly(self, asked: Lookup, flight: Flight, patience_seconds: float, *, behind: bool) -> None:
+        """Have the question answered, by the store or by the agency, and let the other workers know."""
         late = asyncio.get_running_loop().call_later(self.patience_seconds, self._be_late, asked.key, flight)
-        landing: Landing = Failed(Overloaded("the gateway is ending"))
+        landing: Landing | Found = Failed(Overloaded("the gateway is ending"))
+        turn: Standing | None = None
+        answer: Landing | None = None
         try:
-            landing = await self._asker.ask(asked, verdict, flight.interim)
-        except Exception as error:  # whatever it is, nobody may wait for ever; the one who asked raises it
-            landing = Failed(error)
+            try:
+                taken = None
+                if self._turns is not None:
+                    look = partial(self._look, asked)
+                    taken = await self._turns.take(asked, look, behind=behind, patience_seconds=patience_seconds)
+                    flight.question = still_to_ask(look(), flight.question)
+                if isinstance(taken, Found):
+                    landing = taken
+                else:
+                    turn = taken
+                    landing = answer = await self._asker.ask(asked, flight.question, flight.interim)
+            except Exception as error:  # whatever it is, nobody may wait for ever; the one who asked raises it
+                landing = answer = Failed(error)
+            finally:
+                late.cancel()
+                self._ground(asked.key, flight)
+                flight.land(landing)
+            await self._land(asked, flight, landing)
         finally:
-            late.cancel()
-            self._ground(asked.key, flight)
-            flight.land(landing)
+            if turn is not None and self._turns is not None:
+                self._turns.settle(asked, turn, answer)
+
+    async def _land(self, asked: Lookup, flight: Flight, landing: Landing | Found) -> None:
+        """Do what is left once everybody knows: rest after a failure, and read a recorded answer to its end."""
         if isinstance(landing, Failed):
             self._resting.add(asked.key)
         elif isinstance(landing, Arriving):
@@ -212,7 +257,7 @@ class Cache:
             if landing.recording is not None:
                 await self._asker.pump(asked, landing)
 
-    async def _ride(self, asked: Lookup, flight: Flight, *, first: bool) -> Landing | None:
+    async def _ride(self, asked: Lookup, flight: Flight, *, first: bool) -> Landing | Found | None:
         began = self._clock.monotonic()
         self.waiting += not first
         try:
@@ -227,8 +272,12 @@ class Cache:
 
     def _renew_behind(self, asked: Lookup, verdict: NeedsValidation) -> None:
         """Ask the agency for the next reader, while this one has its answer (RFC 5861 section 3)."""
-        if asked.key not in self._flights and asked.key not in self._resting:
-            self._take_off(asked, verdict, behind=True)
+        if not self._is_being_renewed(asked.key):
+            self._take_off(asked, verdict, self.patience_seconds, behind=True)
+
+    def _is_being_renewed(self, key: PrimaryKey) -> bool:
+        """Tell whether the agency is being asked, still answers, or has just failed to."""
+        return key in self._flights or key in self._asker.arriving or key in self._resting
 
     def _be_late(self, key: PrimaryKey, flight: Flight) -> None:
         self._ground(key, flight)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from gateway.errors import GatewayError
-from gateway.fields import Fields, without
+from gateway.fields import Block, Fields, without
 from gateway.messages import Language
 from gateway.pipeline.call import Reply
 from gateway.pipeline.notice import data_as_of
@@ -17,6 +18,8 @@ from gateway.rules.caching.storing import Storing
 from gateway.rules.caching.verdicts import Answer, Forwarded, FromCache, ServeStale
 from gateway.store.shelf import Ready, Shelf
 
+_SAID: Final = (b"age", b"content-length")  # said anew with each answer, or framed by the edge
+
 
 def from_answer(answer: Answer, status: CacheStatus, *more: tuple[bytes, bytes]) -> Reply:
     """Return a whole answer made from a stored one."""
@@ -24,10 +27,14 @@ def from_answer(answer: Answer, status: CacheStatus, *more: tuple[bytes, bytes])
     return whole(answer.status, fields, answer.body, answer.trailers)
 
 
-def hit(found: FromCache) -> Reply:
-    """Return an answer from memory, fresh or as stale as it may be."""
-    detail = "stale-while-revalidate" if found.revalidation is not None else None
-    return from_answer(found.answer, CacheStatus(hit=True, ttl_seconds=found.ttl_seconds, detail=detail))
+def hit(found: FromCache, *, from_store: bool = False) -> Reply:
+    """Return an answer from memory, fresh or as stale as it may be; the store may just have brought it there."""
+    return from_answer(found.answer, _hit_status(found, from_store=from_store))
+
+
+def _hit_status(found: FromCache, *, from_store: bool = False) -> CacheStatus:
+    details = ("stale-while-revalidate" if found.revalidation is not None else "", "store" if from_store else "")
+    return CacheStatus(hit=True, ttl_seconds=found.ttl_seconds, detail=" ".join(filter(None, details)) or None)
 
 
 def stand_in(
@@ -75,19 +82,26 @@ def with_status(error: GatewayError, status: CacheStatus) -> GatewayError:
 
 
 def made_ready(found: FromCache, shelf: Shelf, policy: CachePolicy) -> Ready | None:
-    """Return a fresh hit in the form that serves every plain GET until its Age or its ttl changes, if it has one."""
+    """Return a hit in the form that serves every plain GET until its Age or its ttl changes, if it has one.
+
+    A stale one has it where it may be sent to anybody while it is renewed.
+    """
     stored, answer = found.stored, found.answer
-    if found.stale or stored.trailers or answer.status != stored.status or answer.body is not stored.body:
+    is_whole = answer.body is stored.body or (bool(answer.body) and answer.body is stored.gzipped)
+    if stored.trailers or answer.status != stored.status or not is_whole:
+        return None
+    if found.stale and found.revalidation is None:
         return None
     expires = stored.expires_at(policy)
     # The ttl shown still holds at the very moment where it is exact, unless that is where freshness ends.
     ttl_until = math.nextafter(expires - found.ttl_seconds, math.inf) if found.ttl_seconds else expires
     until = min(ttl_until, stored.freshness.born + found.age_seconds + 1)
-    said = (
-        (b"age", b"%d" % found.age_seconds),
-        (b"cache-status", CacheStatus(hit=True, ttl_seconds=found.ttl_seconds).render()),
-    )
-    return Ready(until, policy, stored.status, shelf.block(stored), said, stored.body)
+    if found.stale:
+        until = min(until, expires + stored.freshness.revalidate_window(stored.status, policy))
+    said = ((b"age", b"%d" % found.age_seconds), (b"cache-status", _hit_status(found).render()))
+    # Of what is also kept compressed, each form has fields of its own.
+    block = Block(fields=without(answer.fields, _SAID)) if stored.gzipped else shelf.block(stored)
+    return Ready(until, policy, stored.status, block, said, answer.body, found.stale)
 
 
 def from_ready(ready: Ready) -> Reply:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from gateway.fields import Fields
 from gateway.pipeline.recording import Bell, Reader, Recording
 from gateway.rules.caching.stored import StoredResponse
-from gateway.rules.caching.verdicts import OriginHead, Refreshed, Relay
+from gateway.rules.caching.verdicts import Miss, NeedsValidation, OriginHead, Refreshed, Relay
 from gateway.stepping import Signal
 from gateway.upstream.ports import Interim, UpstreamResponse
 
@@ -62,17 +62,23 @@ class Failed:
     status: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Another worker had asked: what it got is in memory now, for everybody to look at."""
+
+
 Landing: TypeAlias = Arriving | Renewed | Failed
 
 
 class Flight:
     """Holds the riders until the question lands. `sequence` tells what changed after it was asked."""
 
-    __slots__ = ("_bell", "_first", "_interim", "_on_empty", "is_late", "landing", "sequence")
+    __slots__ = ("_bell", "_first", "_interim", "_on_empty", "is_late", "landing", "question", "sequence")
 
-    def __init__(self, sequence: int, interim: Interim | None) -> None:
+    def __init__(self, question: Miss | NeedsValidation, sequence: int, interim: Interim | None) -> None:
+        self.question = question
         self.sequence = sequence
-        self.landing: Landing | None = None
+        self.landing: Landing | Found | None = None
         self.is_late = False
         self._bell = Bell()
         self._first: Signal | None = None
@@ -88,7 +94,7 @@ class Flight:
         """Tell whether the one who asked first still rides."""
         return self._first is not None
 
-    async def ride(self, *, first: bool = False) -> Landing | None:
+    async def ride(self, *, first: bool = False) -> Landing | Found | None:
         """Wait for the landing; None when it takes too long for anyone but the first."""
         signal = Signal()
         self._bell.add(signal)
@@ -112,7 +118,7 @@ class Flight:
         if self._first is not None and self._interim is not None:
             self._interim(status, fields)
 
-    def land(self, landing: Landing) -> None:
+    def land(self, landing: Landing | Found) -> None:
         """Let the riders go on."""
         if self.landing is None:
             self.landing = landing

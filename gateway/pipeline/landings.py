@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 from enum import Enum, auto
-from typing import assert_never
+from typing import Final, assert_never
 
 from gateway.clock import Clock
 from gateway.errors import GatewayError, InternalFault, UpstreamFault
-from gateway.fields import first
 from gateway.pipeline import cache_replies as replies
 from gateway.pipeline.ask import Lookup
 from gateway.pipeline.call import Reply
@@ -18,7 +17,9 @@ from gateway.rules.caching.decide import FAILURE_STATUSES, on_error, serve
 from gateway.rules.caching.replies import relay
 from gateway.rules.caching.status import CacheStatus
 from gateway.rules.caching.vary import selects
-from gateway.rules.caching.verdicts import FromCache, Miss, NeedsValidation, ServeStale
+from gateway.rules.caching.verdicts import CacheRequest, FromCache, Miss, NeedsValidation, ServeStale
+
+_OF_THE_WHOLE: Final = frozenset({b"range", b"if-none-match"})
 
 
 class Next(Enum):
@@ -73,8 +74,8 @@ async def _relayed(asked: Lookup, verdict: Miss | NeedsValidation, landing: Arri
         key=replies.shown_key(asked.key) if isinstance(verdict, Miss) else None,
         detail=sent.refusal,
     )
-    if landing.stored is not None and first(asked.request.fields, b"range") is not None:
-        # The agency was asked for all of it; the part is cut here.
+    if landing.stored is not None and _is_judged_whole(asked.request):
+        # The agency was asked for all of it; the part is cut, and the gateway's own entity tag compared, here.
         await landing.discard()
         return replies.from_answer(serve(asked.request, landing.stored, asked.policy, now).answer, status)
     fields = (*sent.fields, (b"cache-status", status.render()))
@@ -88,6 +89,10 @@ async def _relayed(asked: Lookup, verdict: Miss | NeedsValidation, landing: Arri
         charged = Charged(response.body, clock, asked.seen)
         return Reply(sent.status, fields, None, charged, response.length, tunnel=response.tunnel)
     return replies.whole(sent.status, fields, response.content or b"", response.trailers)
+
+
+def _is_judged_whole(request: CacheRequest) -> bool:
+    return request.method == b"GET" and any(name in _OF_THE_WHOLE for name, _ in request.fields)
 
 
 def _shared(asked: Lookup, verdict: Miss | NeedsValidation, landing: Arriving, clock: Clock) -> Reply | Next:

@@ -161,7 +161,7 @@ def snapshot_of(gateway: GatewayOutcome, services: Collection[ServiceOutcome], w
         services={one.name: one.service for one in serving if one.enabled},
         routes=whole.routes,
         matcher=whole.matcher,
-        warnings=(*compiled.warnings, *whole.warnings),
+        warnings=(*compiled.warnings, *(text for one in serving for text in one.warnings), *whole.warnings),
         sources=(gateway.source, *(one.source for one in services)),
         source_names={one.source.path: one.compiled.name for one in services if one.compiled is not None},
         state_directory=compiled.state,

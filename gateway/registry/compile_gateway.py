@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gateway.registry.certificates import server_context
-from gateway.registry.compile_policies import auth_policy, cors_policy, quota_policies
+from gateway.registry.compile_policies import auth_policy, concurrency_policies, cors_policy, quota_policies
+from gateway.registry.compile_store import check_store_files
+from gateway.registry.compile_tls import warn_of_expiry
 from gateway.registry.findings import Findings, settings
 from gateway.registry.problems import ConfigProblem, Origin
 from gateway.registry.reader import Document
@@ -20,6 +22,7 @@ from gateway.registry.schema.gateway import Aggregate, GatewayFile
 from gateway.registry.schema.server import Limits
 from gateway.registry.schema.texts import host_port
 from gateway.registry.snapshot import AssertionPolicy, ClientLimits, IssuerPolicy, Route, ServerPolicy, StorePolicy
+from gateway.registry.store_address import parse_store_url
 from gateway.rules.aggregation import AggregatePolicy, PartPolicy
 from gateway.rules.forwarding import trusted_networks
 
@@ -47,17 +50,36 @@ def compile_gateway(
     findings = Findings(document)
     compiled = CompiledGateway(
         server=_server(model, findings, directory),
-        store=StorePolicy(model.store.url, model.store.timeout, model.cache.max_size),
+        store=_store(model, findings, directory),
         issuers=_issuers(model, findings),
         assertion=_assertion(model, findings),
         aggregates=tuple(_aggregate(model, index, findings) for index in range(len(model.aggregates))),
         cors=model.cors,
         document=document,
         state=str(directory / model.server.state),
-        warnings=_plain_secrets(document),
+        warnings=(*_plain_secrets(document), *_idle_settings(model, document), *findings.warnings),
         origins=settings(document),
     )
     return compiled, findings.problems
+
+
+def _store(model: GatewayFile, findings: Findings, directory: Path) -> StorePolicy:
+    shared = model.cache.shared
+    check_store_files(parse_store_url(model.store.url, directory=str(directory)).tls, findings)
+    return StorePolicy(
+        url=model.store.url,
+        timeout_seconds=model.store.timeout,
+        cache_max_bytes=model.cache.max_size,
+        directory=str(directory),
+        shared_body_bytes=None if shared is None else shared.max_body,
+    )
+
+
+def _idle_settings(model: GatewayFile, document: Document) -> tuple[str, ...]:
+    """Warn of what has no effect as the file stands; a store from the environment may be another one in production."""
+    if model.cache.shared is None or not model.store.url.startswith("memory:"):
+        return ()
+    return (f"{document.origin(('cache', 'shared'))}: answers are shared through a Redis only; the store is memory",)
 
 
 def _server(model: GatewayFile, findings: Findings, directory: Path) -> ServerPolicy:
@@ -68,8 +90,8 @@ def _server(model: GatewayFile, findings: Findings, directory: Path) -> ServerPo
         findings.refuse(("server", "ops"), reason, "write another port, such as 127.0.0.1:9090")
     certificate, key = None, None
     if block.tls is not None:
-        certificate = _existing(block.tls.certificate, ("server", "tls", "certificate"), findings, directory)
-        key = _existing(block.tls.key, ("server", "tls", "key"), findings, directory)
+        certificate = str(findings.existing(("server", "tls", "certificate"), block.tls.certificate, directory))
+        key = str(findings.existing(("server", "tls", "key"), block.tls.key, directory))
         _check_pair(certificate, key, findings)
     return ServerPolicy(
         public_host=public[0],
@@ -108,21 +130,16 @@ def _check_pair(certificate: str, key: str, findings: Findings) -> None:
     """Refuse at the start, or at a reload, what would fail with the first handshake."""
     if not (Path(certificate).is_file() and Path(key).is_file()):
         return  # told already
+    loc = ("server", "tls", "certificate")
     try:
         server_context(certificate, key)
-    except OSError as error:
+        warn_of_expiry(loc, Path(certificate), findings)
+    except (OSError, ValueError) as error:
         findings.refuse(
-            ("server", "tls", "certificate"),
+            loc,
             f"the certificate cannot be used with its key: {error}",
             "write a PEM file with the whole chain, and the PEM file of its key, without a password",
         )
-
-
-def _existing(name: str, loc: tuple[str, ...], findings: Findings, directory: Path) -> str:
-    path = directory / name
-    if not path.is_file():
-        findings.refuse(loc, f"the file {path} does not exist", "create it, or correct the path")
-    return str(path)
 
 
 def _issuers(model: GatewayFile, findings: Findings) -> tuple[IssuerPolicy, ...]:
@@ -197,6 +214,7 @@ def _aggregate(model: GatewayFile, index: int, findings: Findings) -> Route:
         strip_prefix=b"",
         auth=auth_policy(block.auth),
         limits=quota_policies(block.rate_limit, f"GET {block.path}"),
+        concurrency=concurrency_policies(block.concurrency, f"GET {block.path}"),
         cors=cors_policy(default),
         aggregate=AggregatePolicy(parts=tuple(_parts(block))),
         origins=settings(findings.document, here),

@@ -9,13 +9,21 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from gateway.registry.compile_policies import auth_policy, cache_policy, cors_policy, quota_policies, timeouts
+from gateway.registry.compile_policies import (
+    auth_policy,
+    cache_policy,
+    concurrency_policies,
+    cors_policy,
+    quota_policies,
+    timeouts,
+)
 from gateway.registry.findings import Findings, settings
 from gateway.registry.problems import Origin
 from gateway.registry.schema.access import Auth
 from gateway.registry.schema.service import RouteEntry, ServiceFile
 from gateway.registry.snapshot import Route, Service
 from gateway.rules.caching.policy import CachePolicy
+from gateway.rules.concurrency import ConcurrencyPolicy
 from gateway.rules.cors import CorsPolicy
 from gateway.rules.quota import QuotaPolicy
 
@@ -30,6 +38,7 @@ class RouteCompiler:
     service: Service
     findings: Findings
     limits: tuple[QuotaPolicy, ...]
+    concurrency: tuple[ConcurrencyPolicy, ...]
     cors: CorsPolicy | None
     origins: ChainMap[str, Origin]
     own_origins: frozenset[bytes]  # under which the service may name its own resources
@@ -41,12 +50,19 @@ class RouteCompiler:
         auth = overlaid(self.model.auth, entry.auth)
         emergency = (entry.route_class or self.model.service_class) == "emergency"
         methods = frozenset(method.encode() for method in entry.methods if method != "*")
-        limits = self.limits
+        limits, concurrency = self.limits, self.concurrency
+        scope = f"{','.join(sorted(entry.methods))} {entry.path}"
         if entry.rate_limit is not None:
-            limits = quota_policies(entry.rate_limit, f"{','.join(sorted(entry.methods))} {entry.path}")
+            limits = quota_policies(entry.rate_limit, scope)
+        if entry.concurrency is not None:
+            concurrency = concurrency_policies(entry.concurrency, scope)
         self._check_path(entry, here)
         self._check_auth(auth, entry, here)
-        self._check_class(auth, limits, entry, here, emergency=emergency)
+        if emergency:
+            self._check_emergency(auth, entry, here, limited=bool(limits), crowded=bool(concurrency))
+        elif entry.offline is not None:
+            remedy = "write `class: emergency` too, or remove it"
+            self.findings.refuse((*here, "offline"), "only emergency routes answer with it", remedy, of_key=True)
         return Route(
             name=entry.path,
             template=entry.path,
@@ -56,6 +72,7 @@ class RouteCompiler:
             auth=auth_policy(auth),
             emergency=emergency,
             limits=limits,
+            concurrency=concurrency,
             cache=self._cache(entry, auth, here),
             cors=self.cors if entry.cors is None else cors_policy(entry.cors),
             timeouts=timeouts(overlaid(self.model.upstream.timeout, entry.timeout)),
@@ -99,34 +116,23 @@ class RouteCompiler:
         loc = (*here, "auth", setting) if setting in own else ("auth", setting)
         self.findings.refuse(loc, reason, remedy, of_key=True)
 
-    def _check_class(
-        self,
-        auth: Auth,
-        limits: tuple[QuotaPolicy, ...],
-        entry: RouteEntry,
-        here: tuple[str | int, ...],
-        *,
-        emergency: bool,
-    ) -> None:
-        if emergency:
-            self._check_emergency(auth, limits, entry, here)
-        elif entry.offline is not None:
-            remedy = "write `class: emergency` too, or remove it"
-            self.findings.refuse((*here, "offline"), "only emergency routes answer with it", remedy, of_key=True)
-
     def _check_emergency(
-        self, auth: Auth, limits: tuple[QuotaPolicy, ...], entry: RouteEntry, here: tuple[str | int, ...]
+        self, auth: Auth, entry: RouteEntry, here: tuple[str | int, ...], *, limited: bool, crowded: bool
     ) -> None:
         if auth.mode == "required":
             written = entry.auth is not None and "mode" in entry.auth.model_fields_set
             loc = (*here, "auth", "mode") if written else (*here, "path")
             reason = "an emergency route must not ask for a sign-in (it does unless told otherwise)"
             self.findings.refuse(loc, reason, "write `auth: {mode: optional}` or `auth: {mode: none}`")
-        if limits:
-            own = entry.rate_limit is not None
-            reason = "an emergency route must not have limits: abuse is flagged there, never blocked"
-            remedy = "remove them" if own else "write `rate_limit: none` on this route"
-            self.findings.refuse((*here, "rate_limit" if own else "path"), reason, remedy, of_key=own)
+        for setting, block, applies in (
+            ("rate_limit", entry.rate_limit, limited),
+            ("concurrency", entry.concurrency, crowded),
+        ):
+            if applies:
+                own = block is not None
+                reason = "an emergency route must not have limits: abuse is flagged there, never blocked"
+                remedy = "remove them" if own else f"write `{setting}: none` on this route"
+                self.findings.refuse((*here, setting if own else "path"), reason, remedy, of_key=own)
 
     def _cache(self, entry: RouteEntry, auth: Auth, here: tuple[str | int, ...]) -> CachePolicy | None:
         block = entry.cache
@@ -146,7 +152,7 @@ class RouteCompiler:
         return cache_policy(block, self.own_origins)
 
     def _origins(self, own: dict[str, Origin]) -> ChainMap[str, Origin]:
-        replaced = tuple(block for block in ("rate_limit", "cors") if block in own)
+        replaced = tuple(block for block in ("rate_limit", "concurrency", "cors") if block in own)
         if not replaced:
             return ChainMap(own, *self.origins.maps)
         kept = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gateway.registry.compile_policies import (
     agency_contact,
+    concurrency_policies,
     cors_policy,
     origins_of,
     quota_policies,
@@ -18,6 +19,7 @@ from gateway.registry.compile_policies import (
     upstream_policy,
 )
 from gateway.registry.compile_route import RouteCompiler
+from gateway.registry.compile_tls import tls_policy
 from gateway.registry.findings import Findings, settings
 from gateway.registry.problems import ConfigProblem, Origin
 from gateway.registry.reader import Document
@@ -46,6 +48,7 @@ class CompiledService:
     enabled: bool
     service: Service
     routes: tuple[Route, ...]
+    warnings: tuple[str, ...]
 
 
 def compile_service(
@@ -58,28 +61,46 @@ def compile_service(
         title=_words(model.title),
         agency_code=model.agency.code,
         agency=agency_contact(model.agency),
-        upstream=upstream_policy(model.upstream, model.name, directory),
+        upstream=upstream_policy(
+            model.upstream, model.name, directory, tls_policy(model.upstream, findings, directory)
+        ),
         issuer=_issuer(model, findings, surroundings, directory),
         sector=model.sector or model.name,
         promise=Promise(model.promise.availability, model.promise.p95),
         description=None if model.description is None else _words(model.description),
         openapi=model.openapi,
+        purge_token=_purge_token(model, findings),
     )
     compiler = RouteCompiler(
         model=model,
         service=service,
         findings=findings,
         limits=quota_policies(model.rate_limit, model.name),
+        concurrency=concurrency_policies(model.concurrency, model.name),
         cors=cors_policy(surroundings.cors if model.cors is None else model.cors),
         origins=_inherited(document, surroundings),
         own_origins=origins_of(service.upstream),
     )
     routes = [compiler.compile(index, entry) for index, entry in enumerate(model.routes) if entry.enabled]
-    name_origin = document.origin(("name",))
-    enabled = model.enabled
-    return CompiledService(
-        model.name, name_origin, enabled, service, tuple(routes) if enabled else ()
-    ), findings.problems
+    compiled = CompiledService(
+        name=model.name,
+        name_origin=document.origin(("name",)),
+        enabled=model.enabled,
+        service=service,
+        routes=tuple(routes) if model.enabled else (),
+        warnings=tuple(findings.warnings),
+    )
+    return compiled, findings.problems
+
+
+def _purge_token(model: ServiceFile, findings: Findings) -> str | None:
+    """Return the secret; it may not stand in the file itself, which is reviewed and kept by many."""
+    if not model.purge_token:
+        return None
+    if findings.document.tree.at(("purge_token",)).written is None:
+        remedy = "write ${file:secrets/purge.token} or ${env:PURGE_TOKEN}"
+        findings.refuse(("purge_token",), "a secret stands in the file", remedy, hidden=True)
+    return model.purge_token
 
 
 def _words(block: WordsBlock) -> Words:

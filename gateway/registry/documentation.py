@@ -26,8 +26,8 @@ _HEAD: Final = """\
 - `${env:NAME}`, `${env:NAME:-default}`, `${file:path}` and `${file:path:-default}` are filled into any text, and never
   shown. Put quotes around them inside `[…]` and `{…}`. A literal `${` is written `$${`.
 - Paths of files are relative to the file they stand in.
-- What a route does not say it has from its service: `auth` and `timeout` setting by setting, `rate_limit` and `cors`
-  whole. No limit and no cache exists unless it is written.
+- What a route does not say it has from its service: `auth` and `timeout` setting by setting, `rate_limit`,
+  `concurrency` and `cors` whole. No limit and no cache exists unless it is written.
 """
 _INTRODUCTIONS: Final = {"gateway": "gateway.yaml", "service": "A service's file"}
 _TYPE_NAMES: Final = {str: "text", int: "number", bool: "true or false", float: "number"}

@@ -14,6 +14,8 @@ from gateway.registry.problems import Origin
 from gateway.registry.snapshot import Route, Service, Snapshot
 from gateway.registry.units import write
 from gateway.rules.caching.policy import CachePolicy
+from gateway.rules.concurrency import ConcurrencyPolicy
+from gateway.rules.delivery import TlsPolicy
 from gateway.rules.matching import Match, MethodMissing
 from gateway.rules.quota import QuotaPolicy
 
@@ -116,6 +118,10 @@ def _settings(route: Route) -> Iterator[tuple[str, str]]:
         yield "rate_limit", "none"
     for index, limit in enumerate(route.limits):
         yield from _limit(f"rate_limit.{index}", limit)
+    if not route.concurrency:
+        yield "concurrency", "none"
+    for index, crowd in enumerate(route.concurrency):
+        yield from _concurrency(f"concurrency.{index}", crowd)
     if route.service is not None:
         yield from _delivery(route)
     if route.cors is None:
@@ -138,6 +144,9 @@ def _upstream(service: Service) -> Iterator[tuple[str, str]]:
     yield "sector", service.sector
     for index, target in enumerate(service.upstream.targets):
         yield f"upstream.targets.{index}", target.url
+    tls = next((target.tls for target in service.upstream.targets if target.tls is not None), None)
+    if tls is not None:
+        yield from _tls(tls)
     health = service.upstream.health
     if health is None:
         yield "upstream.health", "none"
@@ -153,12 +162,33 @@ def _upstream(service: Service) -> Iterator[tuple[str, str]]:
     yield "upstream.max_in_flight", str(service.upstream.max_in_flight)
 
 
+def _tls(tls: TlsPolicy) -> Iterator[tuple[str, str]]:
+    yield "upstream.tls.ca", tls.ca_path or "the system's authorities"
+    yield "upstream.tls.server_name", tls.server_name or "the target's host"
+    yield "upstream.tls.pins", flow(sorted(tls.pins))
+    yield "upstream.tls.certificate", tls.certificate_path or "none"
+    if tls.key_path is not None:
+        yield "upstream.tls.key", tls.key_path
+    yield "upstream.tls.minimum_version", tls.minimum_version
+
+
 def _limit(prefix: str, limit: QuotaPolicy) -> Iterator[tuple[str, str]]:
     yield f"{prefix}.limit", str(limit.limit)
     yield f"{prefix}.every", write("duration", limit.period_seconds)
     yield f"{prefix}.burst", str(limit.burst)
     yield f"{prefix}.cost", str(limit.cost)
+    yield from _counting(prefix, limit)
+
+
+def _concurrency(prefix: str, limit: ConcurrencyPolicy) -> Iterator[tuple[str, str]]:
+    yield f"{prefix}.limit", str(limit.limit)
+    yield from _counting(prefix, limit)
+
+
+def _counting(prefix: str, limit: QuotaPolicy | ConcurrencyPolicy) -> Iterator[tuple[str, str]]:
     yield f"{prefix}.by", limit.by.kind + (f":{limit.by.name}" if limit.by.name else "")
+    if limit.by.kind in ("citizen", "claim", "header"):
+        yield f"{prefix}.missing", limit.by.missing
     yield f"{prefix}.accuracy", limit.accuracy
     yield f"{prefix}.mode", limit.mode
     yield f"{prefix}.on_store_failure", limit.on_store_failure
@@ -186,8 +216,10 @@ def _cache(cache: CachePolicy) -> Iterator[tuple[str, str]]:
     ):
         yield f"cache.{name}", "the agency decides" if seconds is None else write("duration", seconds)
     yield "cache.query", flow([name.decode() for name in cache.query])
-    yield "cache.headers", flow([name.decode() for name in cache.key_fields])
+    every = ["*"] if cache.sent_fields is None else []
+    yield "cache.headers", flow([*every, *(name.decode() for name in cache.key_fields)])
     yield "cache.scope", cache.scope
+    yield "cache.compress", _word(cache.compress)
     yield "cache.store_set_cookie", _word(cache.store_set_cookie)
     yield "cache.max_body", write("size", cache.max_body_bytes)
     for status, seconds in cache.ttl_by_status.items():

@@ -14,6 +14,7 @@ from gateway.registry.problems import Origin as Origin
 from gateway.rules.access import AuthPolicy
 from gateway.rules.aggregation import AggregatePolicy
 from gateway.rules.caching.policy import CachePolicy
+from gateway.rules.concurrency import ConcurrencyPolicy
 from gateway.rules.cors import CorsPolicy
 from gateway.rules.delivery import Timeouts, UpstreamPolicy
 from gateway.rules.forwarding import Network
@@ -53,6 +54,7 @@ class Service:
     promise: Promise = field(default_factory=Promise)
     description: Words | None = None
     openapi: str | None = None  # path on the service
+    purge_token: str | None = field(default=None, repr=False)  # by which it may purge its own stored answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Route:
     auth: AuthPolicy
     emergency: bool = False
     limits: tuple[QuotaPolicy, ...] = ()
+    concurrency: tuple[ConcurrencyPolicy, ...] = ()
     cache: CachePolicy | None = None
     cors: CorsPolicy | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -144,6 +147,8 @@ class StorePolicy:
     url: str = field(default="memory://", repr=False)  # may hold a password
     timeout_seconds: float = 0.05
     cache_max_bytes: int = 256 * 1024 * 1024
+    directory: str = ""  # where relative paths in the URL begin
+    shared_body_bytes: int | None = None  # largest answer that is kept in the store too; None: none is
 
 
 @dataclass(frozen=True, slots=True)

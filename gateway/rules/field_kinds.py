@@ -95,16 +95,17 @@ _ANSWER_PASSES: Final = (
     b"content-disposition content-encoding content-language content-location content-range content-security-policy "
     b"content-security-policy-report-only content-type cross-origin-embedder-policy cross-origin-opener-policy "
     b"cross-origin-resource-policy date deprecation etag expires last-modified link location permissions-policy pragma "
-    b"preference-applied referrer-policy repr-digest retry-after sec-websocket-accept sec-websocket-extensions "
-    b"sec-websocket-protocol sec-websocket-version set-cookie strict-transport-security sunset vary warning "
-    b"www-authenticate x-content-type-options x-frame-options x-robots-tag"
+    b"preference-applied public-key-pins referrer-policy repr-digest retry-after sec-websocket-accept "
+    b"sec-websocket-extensions sec-websocket-protocol sec-websocket-version set-cookie set-cookie2 "
+    b"strict-transport-security sunset vary warning www-authenticate x-content-type-options x-frame-options "
+    b"x-robots-tag"
 ).split()
 
 _ANSWER_DROPS: Final = (
     b"alt-svc authentication-info authorization b3 baggage cache-status cookie expect-ct forwarded host "
-    b"public-key-pins public-key-pins-report-only ratelimit server server-timing set-cookie2 surrogate-control "
-    b"surrogate-key traceparent traceresponse tracestate via x-cache x-cache-hits x-generator x-powered-by "
-    b"x-powered-cms x-request-id x-runtime x-served-by x-version"
+    b"public-key-pins-report-only ratelimit server server-timing surrogate-control surrogate-key traceparent "
+    b"traceresponse tracestate via x-cache x-cache-hits x-generator x-powered-by x-powered-cms x-request-id "
+    b"x-runtime x-served-by x-version"
 ).split()
 
 _ANSWER_DROPPED_PREFIXES: Final = tuple(

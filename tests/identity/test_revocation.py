@@ -80,9 +80,10 @@ def test_a_revocation_holds_through_the_leeway_of_its_tokens_and_is_forgotten_th
 
 
 def test_what_is_over_already_is_not_taken_up(clock: ManualClock) -> None:
-    revocations = Revocations(clock)
-    revocations.add([session(expires_at=NOW - 60)])
-    assert len(revocations) == 0
+    revocations, told = Revocations(clock), Told()
+    revocations.changed.subscribe(told.count)
+    assert not revocations.add([session(expires_at=NOW - 60)])
+    assert (len(revocations), told.times) == (0, 0)
 
 
 def test_news_that_comes_late_weakens_nothing(clock: ManualClock) -> None:
@@ -125,6 +126,16 @@ def test_the_list_is_bounded_and_what_ends_soonest_makes_room(clock: ManualClock
     revocations.add([session("c", expires_at=NOW + 30)])
     assert [revocations.is_revoked(identity(session=name)) for name in "abc"] == [False, True, True]
     assert (len(revocations), revocations.dropped) == (2, 1)
+
+
+def test_one_that_was_prolonged_keeps_no_other_beyond_its_end(clock: ManualClock) -> None:
+    revocations = Revocations(clock)
+    revocations.add([session("a", expires_at=NOW + 10)])
+    revocations.add([session("b", expires_at=NOW + 20), session("a", expires_at=NOW + 900)])
+    clock.advance(500)
+    revocations.add([session("c", expires_at=NOW + 900)])
+    assert len(revocations) == 2
+    assert revocations.is_revoked(identity(session="a"))
 
 
 EVENTS = st.lists(

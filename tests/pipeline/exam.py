@@ -22,15 +22,24 @@ PERMITS = """
     upstream: {targets: TARGETS, retries: {attempts: 1}, timeout: {total: 30s}}
     auth: {mode: none}
     routes:
-      - {path: "/v1/permits/plain/{rest:path}", methods: [GET, HEAD], cache: {query: ["*"]}}
+      - {path: "/v1/permits/plain/{rest:path}", methods: [GET, HEAD], cache: {query: ["*"], headers: ["*"]}}
       - {path: "/v1/permits/plain/{rest:path}", methods: [POST, PUT, DELETE, PATCH, OPTIONS]}
       - path: "/v1/permits/ttl/{rest:path}"
         methods: [GET, HEAD]
         cache: {ttl: 10m, stale_while_revalidate: 1m, stale_if_error: 24h, query: [page, q], statuses: {404: 5s}}
-      - {path: "/v1/permits/passed/{rest:path}", methods: [GET], auth: {pass_authorization: true}, cache: {}}
-      - {path: "/v1/permits/known/{rest:path}", methods: [GET], auth: {mode: optional}, cache: {}}
-      - {path: "/v1/permits/mine/{rest:path}", methods: [GET], auth: {mode: required}, cache: {scope: citizen}}
-      - {path: "/v1/permits/either/{rest:path}", methods: [GET], auth: {mode: optional}, cache: {scope: citizen}}
+      - path: "/v1/permits/passed/{rest:path}"
+        methods: [GET]
+        auth: {pass_authorization: true}
+        cache: {headers: ["*"]}
+      - {path: "/v1/permits/known/{rest:path}", methods: [GET], auth: {mode: optional}, cache: {headers: ["*"]}}
+      - path: "/v1/permits/mine/{rest:path}"
+        methods: [GET]
+        auth: {mode: required}
+        cache: {scope: citizen, headers: ["*"]}
+      - path: "/v1/permits/either/{rest:path}"
+        methods: [GET]
+        auth: {mode: optional}
+        cache: {scope: citizen, headers: ["*"]}
       - {path: "/v1/permits/keyed/{rest:path}", methods: [GET], cache: {headers: [X-City]}}
       - {path: "/v1/permits/small/{rest:path}", methods: [GET], cache: {ttl: 1m, max_body: 100KB}}
       - {path: "/v1/permits/post/{rest:path}", methods: [GET, POST], cache: {}}

@@ -182,6 +182,23 @@ async def test_a_change_makes_what_is_stored_obsolete(city: City) -> None:
     assert reply.text == "answer 3"
 
 
+async def test_a_change_outdates_what_it_names_below_the_base_path_of_its_target(city: City) -> None:
+    permits = city.service("permits", CACHED)
+    async with city:
+        based = CACHED.replace("TARGETS", f"['{permits.url}/base']")
+        city.write("permits", based.replace("[POST]}", "[POST]}\n      - {path: /v1/permits/forms, methods: [POST]}"))
+        assert await city.gateway.reload() == ()
+        for location, asked in (("/base/types", 2), ("/types", 1), ("/elsewhere/types", 1), ("types", 2)):
+            numbered(permits)
+            await city.client.get("/v1/permits/types")
+            numbered(permits, location=location)
+            await city.client.post("/v1/permits/forms")
+            before = len(permits.received)
+            await city.client.get("/v1/permits/types")
+            assert len(permits.received) - before == asked - 1, location
+        assert {one.path for one in permits.received} == {"/base/types", "/base/forms"}
+
+
 async def test_only_if_cached_never_asks_the_agency(city: City) -> None:
     permits = city.service("permits", CACHED)
     async with city:

@@ -218,6 +218,6 @@ async def test_access_line_tells_where_the_time_went_and_nothing_of_the_citizen(
         [line] = city.access_lines()
     assert line["request_id"] == reply.headers["x-request-id"]
     assert (line["service"], line["route"], line["status"]) == ("permits", "/v1/permits/{rest:path}", 200)
-    assert set(line) >= {"trace_id", "total_ms", "gateway_ms", "agency_ms", "cache", "bytes"}
+    assert set(line) >= {"trace_id", "total_us", "gateway_us", "agency_us", "cache", "bytes"}
     assert "3671991505900001" not in str(line)
     assert "0812" not in str(line)

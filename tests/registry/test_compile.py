@@ -102,6 +102,28 @@ def test_a_route_replaces_limits_whole(registry: Registry, written: str, limits:
 
 
 @pytest.mark.parametrize(
+    ("written", "limits"),
+    [
+        ("", [("permits:citizen:in-flight", 4, QuotaKey("citizen"))]),
+        (", concurrency: none", []),
+        (
+            ", concurrency: [{limit: 9, by: route}, {limit: 2, by: 'header:X-App', missing: closed}]",
+            [
+                ("GET /v1/permits/types:route:in-flight", 9, QuotaKey("route")),
+                ("GET /v1/permits/types:header:X-App:in-flight", 2, QuotaKey("header", "x-app", "closed")),
+            ],
+        ),
+    ],
+    ids=["inherited", "none", "two"],
+)
+def test_a_route_replaces_concurrency_whole(
+    registry: Registry, written: str, limits: list[tuple[str, int, QuotaKey]]
+) -> None:
+    one = compiled(registry, concurrency="{limit: 4}", routes=f"[{{{TYPES}{written}}}]")
+    assert [(limit.name, limit.limit, limit.by) for limit in one.concurrency] == limits
+
+
+@pytest.mark.parametrize(
     ("by", "key"),
     [
         ("citizen", QuotaKey("citizen")),
@@ -132,17 +154,41 @@ def test_caching_is_compiled_and_zero_is_not_absent(registry: Registry) -> None:
         routes=f"[{{{TYPES}, cache: {{ttl: 0s, stale_if_error: 24h, query: [q], headers: [Accept-Language], "
         "store_set_cookie: true, max_body: 2MB, statuses: {404: 10s}}}]",
     )
-    origins = {b"http://svc.example", b"http://svc.example:80", b"https://b:8443", b"http://[::1]:90"}
+    origins = {b"http://svc.example", b"http://svc.example:80", b"https://b:8443/base", b"http://[::1]:90"}
     assert one.cache == CachePolicy(
         ttl_seconds=0,
         ttl_by_status={404: 10},
         stale_if_error_seconds=86_400,
         query=(b"q",),
         key_fields=(b"accept-language",),
+        sent_fields=frozenset({b"accept", b"accept-charset", b"accept-language"}),
+        compress=True,
         store_set_cookie=True,
         max_body_bytes=2_000_000,
         origins=frozenset(origins),
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "sent", "compresses"),
+    [
+        ("{}", None, True),  # the agency decides, and says by Vary what it looked at
+        ("{ttl: 1m}", {b"accept", b"accept-charset", b"accept-language"}, True),
+        ("{headers: [X-City]}", {b"accept", b"accept-charset", b"accept-language", b"x-city"}, True),
+        ("{headers: ['*', X-City]}", None, True),
+        ("{ttl: 1m, compress: false}", {b"accept", b"accept-charset", b"accept-encoding", b"accept-language"}, False),
+        ("{ttl: 1m, scope: citizen}", {b"accept", b"accept-charset", b"accept-encoding", b"accept-language"}, False),
+        ("{ttl: 1m, scope: citizen, compress: true}", {b"accept", b"accept-charset", b"accept-language"}, True),
+    ],
+)
+def test_what_of_a_request_reaches_the_agency_of_a_cached_route(
+    registry: Registry, written: str, sent: set[bytes] | None, compresses: bool
+) -> None:
+    mode = "required" if "citizen" in written else "none"
+    cache = compiled(registry, auth=f"{{mode: {mode}}}", routes=f"[{{{TYPES}, cache: {written}}}]").cache
+    assert cache is not None
+    assert (cache.sent_fields, cache.compress) == (sent, compresses)
+    assert b"*" not in cache.key_fields
 
 
 def test_targets_are_compiled(registry: Registry) -> None:

@@ -141,3 +141,40 @@ def test_a_certificate_that_cannot_be_used_is_refused(registry: Registry, key: s
     registry.gateway(gateway_text(server=f"{{public: 127.0.0.1:8080, ops: 127.0.0.1:9090, tls: {tls}}}"))
     with pytest.raises(ConfigError, match=r"gateway\.yaml:3:74: .*cannot be used with its key"):
         registry.load()
+
+
+def test_files_of_the_stores_url_are_found_beside_gateway_yaml_and_judged(registry: Registry) -> None:
+    registry.service(service_text())
+    make_certificates(registry.directory / "tls")
+    (registry.directory / "nonsense.pem").write_text("nonsense")
+    url = "rediss://u:hunter2@cache?ssl_ca_certs="
+    registry.gateway(gateway_text(store=f"{url}tls/ca.pem&ssl_certfile=tls/server.pem&ssl_keyfile=tls/server.key"))
+    assert registry.load().store.directory == str(registry.directory)
+    told = {
+        "nonsense.pem": "the file of ssl_ca_certs holds no certificate",
+        "tls/ca.pem&ssl_certfile=tls/server.pem&ssl_keyfile=nonsense.pem": "ssl_certfile cannot be used with its key",
+    }
+    for files, reason in told.items():
+        registry.gateway(gateway_text(store=url + files))
+        [problem] = registry.problems()
+        assert problem.reason.startswith(reason)
+        assert "hunter2" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("cache", "store", "shared_body_bytes", "warnings"),
+    [
+        ("{}", "redis://cache", None, 0),
+        ("{shared: {}}", "redis://cache", 256_000, 0),
+        ("{shared: {max_body: 1MB}}", "redis://cache", 1_000_000, 0),
+        ("{shared: {}}", "memory://", 256_000, 1),
+    ],
+)
+def test_answers_are_shared_where_that_is_written_and_a_store_that_cannot_is_told(
+    registry: Registry, cache: str, store: str, shared_body_bytes: int | None, warnings: int
+) -> None:
+    registry.gateway(gateway_text(cache=cache, store=store))
+    registry.service(service_text())
+    snapshot = registry.load()
+    assert snapshot.store.shared_body_bytes == shared_body_bytes
+    assert sum("shared through a Redis only" in warning for warning in snapshot.warnings) == warnings

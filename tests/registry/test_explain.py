@@ -131,3 +131,11 @@ def test_a_request_without_a_route_is_told_why(
     assert why.status == status
     assert reason in why.reason
     assert remedy in why.remedy
+
+
+def test_limits_of_requests_in_flight_are_told_with_their_places(registry: Registry) -> None:
+    registry.service(service_text(concurrency="{limit: 4, missing: open}"))
+    settings = told(registry)
+    assert settings["concurrency.0.limit"] == ("4", "services/permits.yaml:8:22")
+    assert settings["concurrency.0.missing"] == ("open", "services/permits.yaml:8:34")
+    assert settings["concurrency.0.by"] == ("citizen", "default")

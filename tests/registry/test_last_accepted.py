@@ -153,8 +153,9 @@ def test_a_broken_gateway_yaml_serves_the_registry_accepted_last_whole(two: Regi
     snapshot = two.load(strict=False)
     assert templates(snapshot) == ["/v1/other/a", "/v1/permits/types"]
     assert [line.replace(f"{two.directory}/", "") for line in snapshot.refused] == [
-        "gateway.yaml:4:8: (hidden): not a store; fix: "
-        "write memory://, redis://, rediss://, redis+sentinel://, redis+cluster://"
+        "gateway.yaml:4:8: (hidden): the store URL begins with 'mysql'; fix: "
+        "it must begin with one of memory://, redis://, rediss://, redis+sentinel://, rediss+sentinel://, "
+        "redis+cluster://, rediss+cluster://"
     ]
     assert "is refused; the registry accepted last serves" in snapshot.warnings[0]
     remember(snapshot)

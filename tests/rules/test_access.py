@@ -17,6 +17,11 @@ def asking(*scopes: str, level: int | None = None) -> AuthPolicy:
     return AuthPolicy(scopes=frozenset(scopes), assurance=level)
 
 
+def test_unless_told_otherwise_a_sign_in_is_required_and_proves_no_level() -> None:
+    assert AuthPolicy() == AuthPolicy("required", frozenset(), (), None, None, pass_authorization=False)
+    assert Identity("https://identity.example", "citizen-1", None, 900.0, 0.0).assurance == 0
+
+
 def test_a_route_that_asks_nothing_is_open_to_all() -> None:
     assert judge(asking(), None) is None
     assert judge(asking(), signed_in()) is None

@@ -71,7 +71,7 @@ ANSWER_PASSES = """
     accept-ranges age allow cache-control content-disposition content-encoding content-language content-location
     content-range content-security-policy content-type date etag expires last-modified link location permissions-policy
     referrer-policy retry-after sec-websocket-accept set-cookie strict-transport-security vary www-authenticate
-    x-content-type-options x-frame-options x-page-count deprecation sunset
+    x-content-type-options x-frame-options x-page-count deprecation sunset set-cookie2 public-key-pins
 """
 
 ANSWER_DROPS = """
@@ -79,9 +79,9 @@ ANSWER_DROPS = """
     alt-svc cache-status ratelimit ratelimit-policy ratelimit-limit ratelimit-remaining ratelimit-reset
     x-ratelimit-limit x-ratelimit-remaining x-rate-limit-limit access-control-allow-origin
     access-control-allow-credentials access-control-expose-headers authorization authentication-info traceparent
-    tracestate server-timing set-cookie2 proxy-status x-accel-redirect x-accel-buffering x-sendfile x-forwarded-for
+    tracestate server-timing proxy-status x-accel-redirect x-accel-buffering x-sendfile x-forwarded-for
     x-envoy-upstream-service-time x-kong-response-latency x-amz-request-id cookie forwarded host surrogate-key
-    x-debug-token public-key-pins
+    x-debug-token public-key-pins-report-only
 """
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gateway.rules.quota import (
     MICROSECONDS,
     Charge,
+    QuotaKey,
     QuotaPolicy,
     Verdict,
     decide,
@@ -83,8 +84,9 @@ class Bucket:
 
 
 def assert_equal(given: Verdict, expected: Verdict) -> None:
-    assert given[:2] == expected[:2]
-    assert given[2:] == pytest.approx(expected[2:], abs=1e-9)
+    assert (given.allowed, given.remaining) == (expected.allowed, expected.remaining)
+    assert given.retry_after_seconds == pytest.approx(expected.retry_after_seconds, abs=1e-9)
+    assert given.reset_seconds == pytest.approx(expected.reset_seconds, abs=1e-9)
 
 
 def assert_within_limit(policy: QuotaPolicy, admitted: list[int]) -> None:
@@ -101,7 +103,7 @@ class TestOneLimit:
         limit, tat = policy(60, 60, burst=3), 0
         for left in (2, 1, 0):
             verdict, tat = decide(tat, START, limit)
-            assert verdict[:3] == (True, left, 0.0)
+            assert (verdict.allowed, verdict.remaining, verdict.retry_after_seconds) == (True, left, 0.0)
         verdict, tat = decide(tat, START, limit)
         assert verdict == Verdict(False, 0, 1.0, 3.0)
         assert not decide(tat, START + SECOND - 1, limit)[0].allowed
@@ -207,6 +209,13 @@ class TestSeveralLimits:
         assert verdicts[1].remaining == 1
         assert is_admitted((Charge(b"k", shadow), Charge(b"k", self.DAY)), verdicts)
 
+    def test_a_bucket_locked_by_a_clock_that_stepped_back_is_freed_though_another_charges_nothing(self) -> None:
+        an_hour_ago = START - 3600 * SECOND
+        ahead = decide(0, START, self.MINUTE)[1]
+        (minute, day), states = decide_all((ahead, 0), an_hour_ago, (self.MINUTE, self.DAY))
+        assert (minute.allowed, day.allowed) == (False, True)
+        assert states == (settle(ahead, an_hour_ago, self.MINUTE), 0)
+
     @given(st.lists(policies(), min_size=1, max_size=3), gaps)
     def test_equals_the_model_at_every_step(self, limits: list[QuotaPolicy], waits: list[int]) -> None:
         now, models = START, [Bucket(limit) for limit in limits]
@@ -231,10 +240,20 @@ class TestGrantAndRefund:
         assert granted == 2
         assert grant(tat, START, limit, (8, 4, 2, 1)) == (0, tat)
 
+    def test_a_grant_of_nothing_leaves_the_bucket_save_one_that_this_clock_cannot_have_made(self) -> None:
+        limit = policy(60, 60, burst=10)
+        assert grant(0, START, limit, (11,)) == (0, 0)
+        ahead = START * limit.limit + 2 * limit.burst_ticks
+        assert grant(ahead, START, limit, (1,)) == (0, settle(ahead, START, limit))
+
     def test_a_refund_at_once_gives_everything_back(self) -> None:
         limit = policy(60, 60, burst=10)
         _, tat = grant(0, START, limit, (8,))
         assert peek(refund(tat, START, limit, 8, START), START, limit).remaining == 10
+
+    def test_a_refund_of_more_than_was_used_leaves_an_unused_bucket(self) -> None:
+        limit = policy(60, 60, burst=10)
+        assert refund(0, START, limit, 3, START) == START * limit.limit
 
     def test_a_refund_gives_no_more_than_has_not_drained(self) -> None:
         limit = policy(60, 60, burst=10)
@@ -286,6 +305,13 @@ def rendered(*pairs: tuple[QuotaPolicy, Verdict]) -> dict[bytes, bytes]:
     return dict(rate_limit_fields(charges, [verdict for _, verdict in pairs]))
 
 
+class TestDefaults:
+    def test_unless_told_otherwise_each_citizen_is_counted_exactly_and_refused(self) -> None:
+        plain = QuotaPolicy("p", 1, 1, 1)
+        assert (plain.by, plain.cost, plain.accuracy) == (QuotaKey("citizen"), 1, "exact")
+        assert (plain.mode, plain.on_store_failure) == ("enforce", "local")
+
+
 class TestFields:
     """draft-ietf-httpapi-ratelimit-headers-11."""
 
@@ -326,6 +352,7 @@ class TestFields:
         assert rendered((policy(5, 0.25), Verdict(True, 4, 0, 0.05)))[b"ratelimit-policy"] == b'"permits";q=5;w=1'
 
     def test_names_are_structured_field_strings(self) -> None:
+        assert policy(name=" ~").label == b'" ~"'
         limit = policy(name='a"b\\c\u00e9\n')
         assert rendered((limit, Verdict(True, 5, 0, 1)))[b"ratelimit"] == b'"a\\"b\\\\c__";r=5;t=1'
 

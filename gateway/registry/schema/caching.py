@@ -44,11 +44,22 @@ class RouteCache(Block):
     )
     headers: list[HeaderName] = Field(
         default_factory=list,
-        description="Request header fields that tell answers apart.",
+        description="Request header fields that reach the agency and always tell answers apart. Unlisted, only what "
+        "chooses among forms of an answer (`Accept`, `Accept-Language`, …) reaches it, and tells answers apart where "
+        "its `Vary` says so; all others are dropped. `['*']` lets every one through: then `Vary` alone tells. So does "
+        "saying nothing, where the agency decides what is stored (no `ttl`, no `statuses`).",
         examples=[["Accept-Language"]],
     )
     scope: Literal["shared", "citizen"] = Field(
         "shared", description="`shared`: one answer for all. `citizen`: one for each signed-in citizen."
+    )
+    compress: bool | None = Field(
+        None,
+        description="Also give stored answers compressed (gzip), where they are text of 1 KB or more, not compressed "
+        "by the agency and not `no-transform`. Made once. The agency is then asked for the plain form. By default for "
+        "shared answers only: with `scope: citizen` say `true` where no answer holds a secret beside what its reader "
+        "may choose, for its length would tell of it (BREACH).",
+        examples=[False],
     )
     store_set_cookie: bool = Field(False, description="Keep answers that set cookies; hardly ever right.")
     max_body: Size = Field(1_048_576, description="Largest answer that is kept.")

@@ -10,7 +10,7 @@ from gateway.registry.schema.access import AggregateAuth
 from gateway.registry.schema.block import Block, Shorthand
 from gateway.registry.schema.cors import Cors, CorsOrNone
 from gateway.registry.schema.identity import Identity
-from gateway.registry.schema.quota import RateLimits
+from gateway.registry.schema.quota import ConcurrencyLimits, RateLimits
 from gateway.registry.schema.server import Cache, Server, Store
 from gateway.registry.schema.texts import PartName, PathTemplate, PathWithQuery
 from gateway.registry.units import Duration, PositiveDuration
@@ -36,6 +36,7 @@ class Aggregate(Block):
     path: PathTemplate = Field(description="Public path, without parameters.", examples=["/v1/home"])
     auth: AggregateAuth = Field(default_factory=AggregateAuth, description="Who may use it.")
     rate_limit: RateLimits = Field(default_factory=list, description="Its limits: one, or a list.")
+    concurrency: ConcurrencyLimits = Field(default_factory=list, description="How many may be in flight.")
     cors: CorsOrNone | None = Field(None, description="Replaces the default; `none` switches it off.")
     parts: list[Part] = Field(min_length=1, description="What it is made of.")
 

@@ -1,8 +1,8 @@
-"""How often a route may be used."""
+"""How often a route may be used, and by how many at once."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,27 @@ from gateway.registry.units import PositiveDuration, refused
 Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
-class RateLimit(Block):
+Missing: TypeAlias = Annotated[
+    Literal["address", "open", "closed"],
+    Field(
+        description="What becomes of a request without the thing counted by: its `address` is counted, it passes "
+        "uncounted (`open`), or it is refused (`closed`): 401, 403 or 400.",
+    ),
+]
+
+
+class _Counting(Block):
+    """What limits of both kinds have."""
+
+    @model_validator(mode="after")
+    def _something_can_be_missing(self) -> Self:
+        by = getattr(self, "by", "")
+        if "missing" in self.model_fields_set and by in ("address", "service", "route"):
+            raise refused(f"every request has its {by}, so it is never missing", "remove `missing`")
+        return self
+
+
+class RateLimit(_Counting):
     """At most `limit` requests `every` so often, by whom. There is no limit unless one is written."""
 
     limit: Count = Field(description="Requests.", examples=[60])
@@ -25,11 +45,13 @@ class RateLimit(Block):
     by: CountedBy = Field(
         "citizen",
         description="Whose requests are counted together: `citizen`, `address`, `service`, `route`, `claim:<name>` or "
-        "`header:<name>`. Where the thing counted by is missing, the address counts.",
+        "`header:<name>`.",
     )
-    accuracy: Literal["exact", "leased"] = Field(
+    missing: Missing = "address"
+    accuracy: Literal["exact", "leased", "local"] = Field(
         "exact",
-        description="`exact`: every request asks the store. `leased`: workers take slices; faster, may overshoot.",
+        description="`exact`: every request asks the store. `leased`: workers take slices; faster, may overshoot. "
+        "`local`: each process counts for itself.",
     )
     mode: Literal["enforce", "shadow"] = Field(
         "enforce", description="`shadow` only counts what would have been refused, to try a limit out."
@@ -48,4 +70,22 @@ class RateLimit(Block):
         return self
 
 
+class Concurrency(_Counting):
+    """At most `limit` requests in flight at once, by whom. There is no limit unless one is written."""
+
+    limit: Count = Field(description="Requests between their first byte and the last of their answer.", examples=[4])
+    by: CountedBy = Field("citizen", description="Whose requests are counted together, as under `rate_limit`.")
+    missing: Missing = "address"
+    accuracy: Literal["exact", "local"] = Field(
+        "exact", description="`exact`: over all processes that share the store. `local`: each counts for itself."
+    )
+    mode: Literal["enforce", "shadow"] = Field(
+        "enforce", description="`shadow` only counts what would have been refused, to try a limit out."
+    )
+    on_store_failure: Literal["local", "open", "closed"] = Field(
+        "local", description="When the store is down: each process counts for itself, all pass, or none."
+    )
+
+
 RateLimits: TypeAlias = Annotated[list[RateLimit], OneOrMany()]
+ConcurrencyLimits: TypeAlias = Annotated[list[Concurrency], OneOrMany()]

@@ -107,7 +107,23 @@ class Store(Block):
     )
 
 
+class SharedCache(Block):
+    """Answers that all processes of the city share: they are kept in the store as well, which must be a Redis."""
+
+    max_body: Size = Field(
+        256_000,
+        description="Largest answer that goes to the store; larger ones stay in each process.",
+        examples=["1MB"],
+    )
+
+
 class Cache(Block):
     """The cache of answers."""
 
     max_size: Size = Field(256_000_000, description="Most bytes that one process keeps.", examples=["256MB"])
+    shared: SharedCache | None = Field(
+        None,
+        description="Written, even as `{}`: answers for all are kept in the store too, and processes ask an agency "
+        "one for all. A citizen's own never leave the process.",
+        examples=[{"max_body": "256KB"}],
+    )

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from gateway.registry.schema.access import Auth
-from gateway.registry.schema.block import Block, Shorthand
+from gateway.registry.schema.block import Block, SecretText, Shorthand
 from gateway.registry.schema.caching import RouteCache
 from gateway.registry.schema.cors import CorsOrNone
-from gateway.registry.schema.quota import RateLimits
+from gateway.registry.schema.quota import ConcurrencyLimits, RateLimits
 from gateway.registry.schema.texts import Method, PathTemplate, ServiceName, ServicePath
 from gateway.registry.schema.upstream import Timeout, Upstream
 from gateway.registry.units import Percent, PositiveDuration, Size
@@ -74,6 +74,9 @@ class RouteEntry(Block):
     rate_limit: RateLimits | None = Field(
         None, description="Replaces the service's limits; `none` switches them off.", examples=["none"]
     )
+    concurrency: ConcurrencyLimits | None = Field(
+        None, description="Replaces the service's; `none` switches it off.", examples=["none"]
+    )
     cache: RouteCache | None = Field(None, description="Keeps answers; without it nothing is kept.")
     timeout: Timeout | None = Field(None, description="Replaces the service's settings one by one.")
     max_body: Size | None = Field(None, description="Replaces the service's.", examples=["5MB"])
@@ -121,10 +124,19 @@ class ServiceFile(Block):
     )
     auth: Auth = Field(default_factory=Auth, description="Who may use its routes.")
     rate_limit: RateLimits = Field(default_factory=list, description="Limits of its routes: one, or a list.")
+    concurrency: ConcurrencyLimits = Field(
+        default_factory=list, description="How many requests of its routes may be in flight: one limit, or a list."
+    )
     cors: CorsOrNone | None = Field(None, description="Replaces the default of gateway.yaml; `none` switches it off.")
     promise: Promise = Field(default_factory=Promise, description="What the agency promises.")
     openapi: ServicePath | None = Field(
         None, description="Path of its OpenAPI document on the service.", examples=["/openapi.json"]
+    )
+    purge_token: Annotated[str, SecretText(least_characters=16)] | None = Field(
+        None,
+        description="Secret by which the agency itself has its stored answers forgotten, `POST /purge/<name>` on the "
+        "ops port, and nobody else's. Without it only operators can.",
+        examples=["${file:secrets/permits-purge.token}"],
     )
     max_body: Size = Field(1_048_576, description="Largest request body.", examples=["1MiB"])
     enabled: bool = Field(True, description="`false` takes the service away without deleting its file.")

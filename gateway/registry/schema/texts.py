@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable
@@ -13,10 +14,10 @@ from pydantic import AfterValidator
 from gateway.errors import MalformedRequest
 from gateway.paths import canonical_path, check_query
 from gateway.registry.schema.block import SecretText
+from gateway.registry.store_address import parse_store_url
 from gateway.registry.units import refused
 from gateway.rules.matching import TemplateError, parse_template
 
-STORE_SCHEMES: Final = ("memory", "redis", "rediss", "redis+sentinel", "redis+cluster")
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _METHOD: Final = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
@@ -68,6 +69,31 @@ def _host_name(text: str) -> str:
     if not re.fullmatch(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*|\[[0-9A-Fa-f:.]+\]", text):
         raise refused("not a host", "write a name or an address without port, such as api.example.id or [::1]")
     return text.lower()
+
+
+def _tls_name(text: str) -> str:
+    """A name stands in SNI, an address only in the certificate (RFC 6066 section 3): both are written bare."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        if len(text) > 253 or not re.fullmatch(r"[0-9A-Za-z-]{1,63}(?:\.[0-9A-Za-z-]{1,63})*", text):
+            remedy = "write a name or an address without port and brackets, such as permits.example.id or fd00::1"
+            raise refused("not the name of a server", remedy) from None
+    return text.lower()
+
+
+def _pin(text: str) -> str:
+    try:
+        digest = base64.b64decode(text, validate=True)
+    except ValueError:
+        digest = b""
+    if len(digest) != 32 or base64.b64encode(digest).decode() != text:
+        remedy = (
+            "write the 44 characters of `openssl x509 -noout -pubkey -in server.pem | "
+            "openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`"
+        )
+        raise refused("not the SHA-256 of a public key in base64", remedy)
+    return text
 
 
 def _network(text: str) -> str:
@@ -133,13 +159,11 @@ def _web_origin(text: str) -> str:
 
 
 def _store_url(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    if not separator or scheme not in STORE_SCHEMES:
-        raise refused("not a store", "write " + ", ".join(f"{name}://" for name in STORE_SCHEMES))
-    if scheme == "memory" and rest:
-        raise refused("memory:// has no address", "write memory://")
-    if scheme != "memory" and not urlsplit(text).netloc:
-        raise refused("a store without an address", f"write {scheme}://host:6379/0")
+    try:
+        parse_store_url(text)
+    except ValueError as error:
+        reason, _, remedy = str(error).partition("; ")
+        raise refused(reason, remedy) from None
     return text
 
 
@@ -177,6 +201,8 @@ PartName: TypeAlias = Annotated[
 ]
 HostName: TypeAlias = Annotated[str, AfterValidator(_host_name)]
 HostPort: TypeAlias = Annotated[str, AfterValidator(_host_port)]
+TlsName: TypeAlias = Annotated[str, AfterValidator(_tls_name)]
+Pin: TypeAlias = Annotated[str, AfterValidator(_pin)]
 Network: TypeAlias = Annotated[str, AfterValidator(_network)]
 HttpUrl: TypeAlias = Annotated[str, AfterValidator(_http_url)]
 TargetUrl: TypeAlias = Annotated[str, AfterValidator(_target)]

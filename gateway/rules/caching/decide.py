@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.fields import Fields, values
 from gateway.rules.caching.answers import answer_from
+from gateway.rules.caching.coding import represented
 from gateway.rules.caching.directives import NO_WISHES, RequestDirectives, request_directives
 from gateway.rules.caching.exchange import CacheRequest, Exchange, OriginHead
 from gateway.rules.caching.policy import CachePolicy
@@ -81,13 +82,13 @@ def _judge(
     if not _suits_client(stored, wishes, left=left, now=now):
         return _validation(request, stored, Forwarded.REQUEST if left > 0 else Forwarded.STALE, policy)
     if left > 0:
-        return _from_cache(request, controls, stored, left=left, now=now)
+        return _from_cache(request, controls, stored, policy, left=left, now=now)
     validation = _validation(request, stored, Forwarded.STALE, policy)
     if stored.freshness.may_be_stale(stored.status, policy):
         if wishes.max_stale is not None and -left <= wishes.max_stale:
-            return _from_cache(request, controls, stored, left=left, now=now)
+            return _from_cache(request, controls, stored, policy, left=left, now=now)
         if -left < stored.freshness.revalidate_window(stored.status, policy):
-            return _from_cache(request, controls, stored, left=left, now=now, revalidation=validation)
+            return _from_cache(request, controls, stored, policy, left=left, now=now, revalidation=validation)
     return validation
 
 
@@ -125,20 +126,22 @@ def _from_cache(
     request: CacheRequest,
     controls: Fields,
     stored: StoredResponse,
+    policy: CachePolicy,
     *,
     left: float,
     now: float,
     revalidation: NeedsValidation | None = None,
 ) -> FromCache:
     age = int(stored.age_at(now))
-    answer = answer_from(stored, method=request.method, conditions=controls, age_seconds=age)
+    shown = represented(stored, request, policy)
+    answer = answer_from(shown, method=request.method, conditions=controls, age_seconds=age)
     return FromCache(stored, answer, age, math.floor(left), left <= 0, revalidation)
 
 
 def serve(request: CacheRequest, stored: StoredResponse, policy: CachePolicy, now: float) -> FromCache:
     """Answer a request that waited for `stored` (of the same variant): its own conditions and range are applied."""
     controls = controls_of(request.fields)
-    return _from_cache(request, controls, stored, left=stored.expires_at(policy) - now, now=now)
+    return _from_cache(request, controls, stored, policy, left=stored.expires_at(policy) - now, now=now)
 
 
 def on_head(
@@ -176,5 +179,5 @@ def on_error(request: CacheRequest, verdict: Miss | NeedsValidation, policy: Cac
     left = stored.expires_at(policy) - now
     if window <= 0 or -left > window or not stored.freshness.may_be_stale(stored.status, policy):
         return NoStale()
-    found = _from_cache(request, controls, stored, left=left, now=now)
+    found = _from_cache(request, controls, stored, policy, left=left, now=now)
     return ServeStale(stored, found.answer, found.age_seconds, found.ttl_seconds)

@@ -19,6 +19,7 @@ class CacheRequest:
     `fields` are the end-to-end fields the agency would receive, the client's own conditions and ranges among them, but
     without what the gateway adds anew to every request (assertion, request id, trace).
     `authorized` tells that the agency learns who asks: an assertion, or an `Authorization` that is passed through.
+    `accept_encoding` is the client's own, whether or not the agency receives it: the gateway compresses too.
     """
 
     method: bytes
@@ -26,6 +27,7 @@ class CacheRequest:
     query: bytes
     fields: Fields
     authorized: bool = False
+    accept_encoding: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ from gateway.rules.caching.preconditions import CONTROL_FIELDS
 
 SHARED: Final = "shared"
 
+# How a client wants what the address already names. Their meaning is bounded and agencies tell by `Vary` which of them
+# counted, so they reach the agency without being listed, and are in the key where an answer varies on them.
+NEGOTIATION_FIELDS: Final = frozenset({b"accept", b"accept-charset", b"accept-encoding", b"accept-language"})
+
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ENCODED: Final = re.compile(rb"%[0-9A-Fa-f]{2}")
 _UNSAFE: Final = re.compile(rb"[^!-~]")
@@ -79,7 +83,8 @@ def _name(parameter: bytes) -> bytes:
 def fields_to_send(fields: Fields, policy: CachePolicy) -> Fields:
     """Return the client's fields that may reach the agency on a cached route: what could change an answer unseen goes.
 
-    Cookies go from shared routes unless the registry names them, for they tell one citizen from another.
+    Where every field passes, cookies still go from shared routes unless the registry names them, for they tell one
+    citizen from another.
     """
     if policy.sent_fields is not None:
         allowed = policy.sent_fields.union(policy.key_fields, CONTROL_FIELDS)

@@ -12,6 +12,7 @@ from typing import Final, Literal
 Scope = Literal["shared", "citizen"]
 
 ALL_QUERY: Final = b"*"
+ALL_FIELDS: Final = b"*"
 
 # A registry TTL means answers that carry what was asked for. Errors get `negative_ttl_seconds` or a TTL by status, so
 # that `ttl: 10m` never nails an outage for ten minutes.
@@ -27,8 +28,11 @@ class CachePolicy:
 
     `query` lists the parameters that reach the agency and make the key; `(ALL_QUERY,)` lets every one through.
     `key_fields` are request fields that always separate answers, as if every answer said `Vary` about them.
-    `sent_fields`, when given, are the only end-to-end request fields the agency receives on this route.
-    `origins` are the origins (`http://host:port`, lower-case, without a default port) of the agency's own resources.
+    `sent_fields`, when given, are the only end-to-end request fields the agency receives on this route, beside those
+    that speak to caches (conditions, ranges, `Cache-Control`); None lets every one through.
+    `compress`: stored answers are also given compressed, to whoever takes them so.
+    `origins` tell where the agency's own resources are: origins (`http://host:port`, lower-case, without a default
+    port), each with the base path of its target.
     """
 
     ttl_seconds: float | None = None
@@ -42,6 +46,7 @@ class CachePolicy:
     key_fields: tuple[bytes, ...] = ()
     sent_fields: frozenset[bytes] | None = None
     store_set_cookie: bool = False
+    compress: bool = False
     max_body_bytes: int = 1_048_576
     origins: frozenset[bytes] = frozenset()
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.rules.caching.answers import answer_from
+from gateway.rules.caching.coding import represented
 from gateway.rules.caching.exchange import CacheRequest, Exchange, OriginHead
 from gateway.rules.caching.preconditions import controls_of, is_not_modified, not_modified_fields
 from gateway.rules.caching.stored import StoredResponse
@@ -77,7 +78,8 @@ def on_not_modified(
     fresh = freshened(stored, exchange, selected=True)
     refusal = still_refused(fresh, exchange)
     age = int(fresh.age_at(exchange.response_time))
-    answer = answer_from(fresh, method=request.method, conditions=controls_of(request.fields), age_seconds=age)
+    shown = represented(fresh, request, policy)
+    answer = answer_from(shown, method=request.method, conditions=controls_of(request.fields), age_seconds=age)
     if not policy.store_set_cookie:
         # A cookie in the 304 is for this client; the stored answer goes without.
         cookies = tuple(field for field in head.fields if field[0] in COOKIE_FIELDS)

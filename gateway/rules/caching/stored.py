@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from gateway.fields import Fields, first
+from gateway.rules.caching.entity_tags import agency_entity_tag
 from gateway.rules.caching.freshness import Freshness
 from gateway.rules.caching.policy import CachePolicy
 
@@ -25,7 +26,8 @@ class StoredResponse:
     """A whole answer as it may be used again. Times are wall-clock seconds.
 
     `fields` hold neither `Age` nor anything that belongs to a connection, always a `Date`, and a true `Content-Length`
-    where the status has content. `stale_from` is set by a soft purge.
+    where the status has content. `stale_from` is set by a soft purge. `gzipped` is the body compressed, empty when that
+    is not worth it, None as long as nobody has tried; `fields` are always those of the plain one.
     """
 
     status: int
@@ -39,6 +41,7 @@ class StoredResponse:
     freshness: Freshness
     tags: frozenset[bytes] = frozenset()  # from Cache-Tag and Surrogate-Key
     stale_from: float | None = None
+    gzipped: bytes | None = None
 
     def age_at(self, now: float) -> float:
         """Return the current age (RFC 9111 section 4.2.3)."""
@@ -69,7 +72,7 @@ class StoredResponse:
     @property
     def has_validator(self) -> bool:
         """Whether the agency can be asked if this answer still holds, instead of for a new one."""
-        return first(self.fields, b"etag") is not None or first(self.fields, b"last-modified") is not None
+        return agency_entity_tag(self.fields) is not None or first(self.fields, b"last-modified") is not None
 
     @property
     def size_bytes(self) -> int:
@@ -78,7 +81,7 @@ class StoredResponse:
         text = sum(len(name) + len(value) for name, value in pairs)
         text += sum(len(name) + len(value or b"") for name, value in self.selecting) + sum(map(len, self.tags))
         small = len(pairs) + len(self.selecting) + len(self.tags)
-        return ENTRY_OVERHEAD_BYTES + FIELD_OVERHEAD_BYTES * small + text + len(self.body)
+        return ENTRY_OVERHEAD_BYTES + FIELD_OVERHEAD_BYTES * small + text + len(self.body) + len(self.gzipped or b"")
 
     def marked_stale(self, now: float) -> StoredResponse:
         """Return this answer, stale from `now` on (soft purge)."""

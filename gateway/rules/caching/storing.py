@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from gateway.fields import Fields, first, values, without
 from gateway.rules.caching.dates import format_date
 from gateway.rules.caching.directives import ResponseDirectives, request_directives
+from gateway.rules.caching.entity_tags import agency_entity_tag, entity_tag_of
 from gateway.rules.caching.exchange import CacheRequest, Exchange, OriginHead
 from gateway.rules.caching.freshness import HEURISTIC_STATUSES, Freshness, freshness_of
 from gateway.rules.caching.locations import resolve, target_of
@@ -93,6 +94,8 @@ class Storing:
         fields = self.fields
         if first(fields, b"content-length") is None and self.status != 204:
             fields = (*fields, (b"content-length", b"%d" % len(body)))
+        if self.status == 200 and first(fields, b"etag") is None:
+            fields = (*fields, (b"etag", entity_tag_of(body)))
         return StoredResponse(
             status=self.status,
             reason=self.reason,
@@ -209,7 +212,7 @@ def _is_worth_storing(
         return False
     if (freshness.lifetime_seconds if ttl is None else ttl) > 0 and not freshness.no_cache:
         return True
-    if first(head.fields, b"etag") is not None or first(head.fields, b"last-modified") is not None:
+    if agency_entity_tag(head.fields) is not None or first(head.fields, b"last-modified") is not None:
         return True
     may_be_stale = freshness.may_be_stale(head.status, policy)
     return may_be_stale and freshness.error_window(head.status, policy) > 0

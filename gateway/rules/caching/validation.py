@@ -9,6 +9,7 @@ from typing import Final
 from gateway.fields import Fields, first, without
 from gateway.rules.caching.dates import date_field
 from gateway.rules.caching.directives import NO_DIRECTIVES
+from gateway.rules.caching.entity_tags import agency_entity_tag
 from gateway.rules.caching.exchange import Exchange, OriginHead
 from gateway.rules.caching.freshness import freshness_of
 from gateway.rules.caching.preconditions import is_strong, weakly_equal
@@ -35,7 +36,7 @@ def validation_fields(fields: Fields, stored: StoredResponse) -> Fields:
     Both validators are sent, weak entity tags too: for a whole GET weak comparison is enough (section 4.3.1).
     """
     conditions: list[tuple[bytes, bytes]] = []
-    entity_tag = first(stored.fields, b"etag")
+    entity_tag = agency_entity_tag(stored.fields)
     if entity_tag is not None:
         conditions.append((b"if-none-match", entity_tag))
     changed = first(stored.fields, b"last-modified")
@@ -48,7 +49,7 @@ def speaks_of(stored: StoredResponse, fields: Fields) -> bool:
     """Tell whether a 304 with `fields` is about `stored` (section 4.3.4); a 304 without validators is."""
     entity_tag = first(fields, b"etag")
     if entity_tag is not None:
-        ours = first(stored.fields, b"etag")
+        ours = agency_entity_tag(stored.fields)
         if ours is None:
             return True
         return entity_tag == ours if is_strong(entity_tag) else weakly_equal(entity_tag, ours)

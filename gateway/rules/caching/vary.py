@@ -51,6 +51,11 @@ def normalised(name: bytes, lines: list[bytes]) -> bytes | None:
     return b",".join(sorted(b"%b;q=%d" % (word, weight) for word, weight in weighted))
 
 
+def weighted_words(lines: list[bytes]) -> dict[bytes, int]:
+    """Read a list such as `gzip, br;q=0.5`: each word with its weight in thousandths (RFC 9110 section 12.4.2)."""
+    return dict(_weighted(part.strip(b" \t")) for line in lines for part in line.split(b",") if part.strip(b" \t"))
+
+
 def _weighted(part: bytes) -> tuple[bytes, int]:
     """Split `en;q=0.5` into the word and its weight in thousandths; an odd weight stays part of the word."""
     word, _, parameter = part.lower().partition(b";")

@@ -58,6 +58,32 @@ def test_reference_names_a_resource_of_the_agency_or_nothing(reference: bytes, t
     assert resolve(HERE, reference, POLICY) == target
 
 
+BASED = CachePolicy(
+    query=(ALL_QUERY,), origins=frozenset({b"http://one.internal:8102/permits", b"http://one.internal:8102/permits/v2"})
+)
+
+
+@pytest.mark.parametrize(
+    ("reference", "target"),
+    [
+        (b"/permits/x?y=1", Target(b"/x", b"y=1")),
+        (b"/permits", Target(b"/", b"")),
+        (b"/permits/v2/x", Target(b"/x", b"")),
+        (b"http://one.internal:8102/permits/x", Target(b"/x", b"")),
+        (b"//one.internal:8102/permits/../permits/x", Target(b"/x", b"")),
+        (b"c", Target(b"/a/c", b"")),
+        (b"/permitsfoo/x", None),
+        (b"/permits/../complaints/x", None),
+        (b"/x", None),
+        (b"http://one.internal:8102/x", None),
+    ],
+)
+def test_what_a_server_shared_by_several_agencies_names_is_told_from_the_base_path(
+    reference: bytes, target: Target | None
+) -> None:
+    assert resolve(HERE, reference, BASED) == target
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_any_reference_can_be_read(reference: bytes) -> None:
