@@ -1,143 +1,137 @@
 """The load of the bench: kept connections that ask again as soon as they are answered, or at a fixed open rate.
 
-Run as a process of its own: `python -m tests.bench.load PLAN.json`; prints one JSON line with what it saw.
+Run as a process of its own. `python -m tests.bench.load PLAN.json` carries out one plan; without a file, each line of
+the standard input is a plan. For every plan one JSON line tells what was seen.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import ssl
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Final
 
 import uvloop
 
+from tests.bench.connections import Client, Load, Messenger
+from tests.bench.pacing import Pace
+from tests.bench.plan import UNANSWERED_MS, Plan, Seen, quantile
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to send. `requests` are whole requests, taken in turn; `fresh` is replaced by a number in each."""
-
-    port: int
-    connections: int
-    seconds: float
-    requests: tuple[str, ...]
-    rate: float = 0.0  # requests a second in all; 0: as fast as they are answered
-    fresh: str = ""
+_CONNECTED_WITHIN_SECONDS: Final = 30.0
+_ANSWERED_WITHIN_SECONDS: Final = 5.0  # after the end, for what is under way
 
 
-class Load:
-    """All connections together."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.requests = [request.encode("latin-1") for request in plan.requests]
-        self.fresh = plan.fresh.encode()
-        self.turn = 0
-        self.answered = 0
-        self.failed = 0
-        self.latencies: list[float] = []
-        self.running = True
-
-    def next(self) -> bytes:
-        self.turn += 1
-        request = self.requests[self.turn % len(self.requests)]
-        return request.replace(self.fresh, b"%0*x" % (len(self.fresh), self.turn)) if self.fresh else request
-
-
-class Client(asyncio.Protocol):
-    """One connection with at most one request under way."""
-
-    def __init__(self, load: Load) -> None:
-        self._load = load
-        self._transport: asyncio.Transport
-        self._buffer = b""
-        self._left = 0
-        self._asked = 0.0
-        self.is_free = True
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def ask(self, due: float | None = None) -> None:
-        """Send the next request; its time runs from when it was due, also when it waited for a connection."""
-        self.is_free = False
-        self._asked = time.perf_counter() if due is None else due
-        self._transport.write(self._load.next())
-
-    def data_received(self, data: bytes) -> None:
-        if self._left:
-            self._left -= len(data)
-            if self._left == 0:
-                self._done()
-            return
-        self._buffer += data
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = self._buffer[:end].lower()
-        if not head.startswith(b"http/1.1 200"):
-            self._load.failed += 1
-        at = head.find(b"\r\ncontent-length:")
-        length = int(head[at + 17 :].split(b"\r\n", 1)[0])
-        self._left = length - (len(self._buffer) - end - 4)
-        self._buffer = b""
-        if self._left == 0:
-            self._done()
-
-    def _done(self) -> None:
-        load = self._load
-        load.answered += 1
-        load.latencies.append(time.perf_counter() - self._asked)
-        self.is_free = True
-        if load.running and not load.plan.rate:
-            self.ask()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._load.running:
-            self._load.failed += 1
-
-
-async def main(plan: Plan) -> None:
-    """Run the plan and print what was seen."""
-    load = Load(plan)
-    loop = asyncio.get_running_loop()
-    clients = []
-    for _ in range(plan.connections):
-        _, client = await loop.create_connection(lambda: Client(load), "127.0.0.1", plan.port)
-        clients.append(client)
+async def carry_out(plan: Plan, requests: list[bytes]) -> Seen:
+    """Run a plan and return what was seen."""
+    load = Load(plan, requests)
+    clients = await asyncio.wait_for(_connect(load), _CONNECTED_WITHIN_SECONDS)
     began = time.perf_counter()
     if plan.rate:
-        await _open_rate(plan, clients, began)
+        await _at_open_rate(load, clients, began)
     else:
         for client in clients:
-            client.ask()
-        await asyncio.sleep(plan.seconds)
+            client.ask(time.perf_counter())
+        await _until_over(load, plan.seconds)
     load.running = False
     took = time.perf_counter() - began
-    ordered = sorted(load.latencies) or [0.0]
-    seen = {"answered": load.answered, "failed": load.failed, "seconds": took}
-    seen |= {"p50_ms": ordered[len(ordered) // 2] * 1000, "p99_ms": ordered[int(len(ordered) * 0.99)] * 1000}
-    print(json.dumps(seen))
+    # What is under way when time is up was paid for: its answers are counted.
+    await _until_answered(load)
+    for client in clients:
+        client.close()
+    return _told(load, took)
 
 
-async def _open_rate(plan: Plan, clients: list[Client], began: float) -> None:
+async def _connect(load: Load) -> list[Client]:
+    context = None
+    if load.plan.tls:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # what proves the server is not measured
+    kind = Messenger if load.plan.websocket else Client
+    loop = asyncio.get_running_loop()
+    clients = []
+    for _ in range(load.plan.connections):
+        _, client = await loop.create_connection(lambda: kind(load), "127.0.0.1", load.plan.port, ssl=context)
+        clients.append(client)
+    await asyncio.gather(*(client.opened for client in clients))
+    return clients
+
+
+async def _at_open_rate(load: Load, clients: list[Client], began: float) -> None:
+    load.free.extend(clients)
     sent = 0
-    while (now := time.perf_counter()) - began < plan.seconds:
-        due = began + sent / plan.rate
-        if now < due:
-            await asyncio.sleep(min(due - now, 0.001))
-            continue
-        free = next((client for client in clients if client.is_free), None)
-        if free is None:
-            await asyncio.sleep(0.0005)
-            continue
-        free.ask(due)
-        sent += 1
+
+    def tick() -> None:
+        nonlocal sent
+        wanted = int((time.perf_counter() - began) * load.plan.rate)
+        for number in range(sent, wanted):
+            load.ask(began + number / load.plan.rate)
+        sent = max(sent, wanted)
+
+    with Pace(load.plan.rate, tick):
+        await asyncio.sleep(load.plan.seconds)
+
+
+async def _until_over(load: Load, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(load.over.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _until_answered(load: Load) -> None:
+    deadline = time.perf_counter() + _ANSWERED_WITHIN_SECONDS
+    while load.asked + len(load.due) > load.answered and time.perf_counter() < deadline:
+        await asyncio.sleep(0.002)
+
+
+def _told(load: Load, took: float) -> Seen:
+    unanswered = load.asked + len(load.due) - load.answered
+    ordered = sorted(seconds * 1000 for seconds in load.latencies) + [UNANSWERED_MS] * unanswered
+    return Seen(
+        answered=load.answered,
+        failed=load.failed + unanswered,
+        seconds=took,
+        bytes_received=load.bytes_received,
+        p50_ms=quantile(ordered, 0.5),
+        p99_ms=quantile(ordered, 0.99),
+        worst_ms=ordered[-1] if ordered else 0.0,
+        first_failure=load.first_failure or ("no answer" if unanswered else ""),
+    )
+
+
+class Requests:
+    """The requests of plans; those of a file are read once, however many plans name it."""
+
+    def __init__(self) -> None:
+        self._file = ""
+        self._read: list[bytes] = []
+
+    def of(self, plan: Plan) -> list[bytes]:
+        """Return the requests of a plan."""
+        if not plan.requests_file:
+            return [request.encode("latin-1") for request in plan.requests]
+        if plan.requests_file != self._file:
+            self._file = plan.requests_file
+            self._read = Path(self._file).read_bytes().split(b"\0")[:-1]
+        return self._read
+
+
+def main() -> None:
+    """Carry out what the arguments or the standard input tell."""
+    gc.freeze()
+    gc.disable()  # a pause of the load would look like one of the measured
+    requests = Requests()
+    plans = [Path(sys.argv[1]).read_text()] if len(sys.argv) > 1 else sys.stdin
+    for line in plans:
+        plan = Plan.from_json(line)
+        print(json.dumps(asdict(uvloop.run(carry_out(plan, requests.of(plan))))), flush=True)
+        gc.collect()
 
 
 if __name__ == "__main__":
-    raw = json.loads(Path(sys.argv[1]).read_text())
-    uvloop.run(main(Plan(**raw | {"requests": tuple(raw["requests"])})))
+    main()
