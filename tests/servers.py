@@ -24,6 +24,9 @@ from redis.exceptions import RedisError
 from tests.certificates import HOST, make_certificates
 from tests.tls_front import TlsFront
 
+_MOST_BESIDE = 16  # processes that test side by side
+_GIVEN: set[int] = set()  # ports that this process has given out
+
 _GUARD_SECONDS = 60.0  # against a hang; nothing is measured by it
 
 
@@ -52,11 +55,15 @@ def free_port() -> int:
     """Return a port nobody listens on, with room for a cluster's second port 10,000 above it.
 
     Both lie below the range from which the system gives ports to outgoing connections, so that none of those takes it
-    before the server does.
+    before the server does. No port is given twice, and processes that test side by side have ports of their own.
     """
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % _MOST_BESIDE
     while True:
         with socket.socket() as probe, socket.socket() as above:
-            port = random.randrange(12_000, 22_000)
+            port = random.randrange(12_000 + beside, 22_000, _MOST_BESIDE)
+            if port in _GIVEN:
+                continue
+            _GIVEN.add(port)
             try:
                 probe.bind((HOST, port))
                 above.bind((HOST, port + 10_000))

@@ -7,15 +7,16 @@ waits and what becomes of it afterwards is the connection's to decide.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextvars import copy_context
-from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
+from gateway.edge.express import Express
 from gateway.edge.inbox import Inbox
 from gateway.edge.incoming import IncomingBody
 from gateway.edge.lane import Lane
-from gateway.edge.outgoing import switching_head, usual_answer
+from gateway.edge.outgoing import switching_head
 from gateway.edge.outlet import Outlet
 from gateway.edge.requests import Client, open_body_of, read_call, refused_call
 from gateway.edge.tunnel import FarEnd
@@ -23,7 +24,7 @@ from gateway.errors import ClientGone, ClientTimedOut, GatewayError, MalformedRe
 from gateway.fields import Fields
 from gateway.pipeline.call import Call, Reply
 from gateway.pipeline.observe import Ending
-from gateway.pipeline.shortcut import Content, Passage, Shortcut
+from gateway.pipeline.passage import Passage
 from gateway.stepping import Exchange, Signal
 from gateway.upstream.ports import Tunnel
 from gateway.upstream.wheel import Deadline
@@ -51,23 +52,9 @@ class Answering:
     """One connection's."""
 
     __slots__ = (
-        "_body",
-        "_client",
-        "_context",
-        "_deadline",
-        "_exchange",
-        "_holder",
-        "_inbox",
-        "_lane",
-        "_out",
-        "_passage",
-        "_served",
-        "_version",
-        "close",
-        "far",
-        "half_closed",
-        "is_unread",
-    )
+        "_body", "_client", "_context", "_deadline", "_exchange", "_express", "_holder", "_inbox", "_lane", "_out",
+        "_served", "_version", "close", "far", "half_closed", "is_unread",
+    )  # fmt: skip
 
     def __init__(
         self, lane: Lane, holder: Holder, client: Client, inbox: Inbox, out: Outlet, deadline: Deadline
@@ -79,11 +66,11 @@ class Answering:
         self._out = out
         self._deadline = deadline
         self._exchange: Exchange | None = None
-        self._passage: Passage | None = None  # a request that went by a shortcut, until its answer is here
         self._body: IncomingBody | None = None
         self._context = copy_context()
         self._version = HTTP_11
         self._served = 0
+        self._express = Express(lane, client, inbox, out, self)
         self.far: FarEnd | None = None  # once the connection is a tunnel
         self.close = client.is_crowded  # this answer is the last one
         self.half_closed = False  # the client sends no more
@@ -93,7 +80,7 @@ class Answering:
 
     def begin(self) -> bool:
         """Begin with the next request that was received; tell whether there was one, be it fit to be read or not."""
-        if not self._is_last and self._inbox.take_usual(self._begin_usual):
+        if self._express.begin():
             return True
         try:
             call = self._read()
@@ -146,78 +133,7 @@ class Answering:
                 self.more(ahead)
             if self.half_closed:
                 self.end_body()
-        self._exchange = Exchange(self._answer(call), self._ended, context=self._context)
-        self._exchange.start()
-
-    # ---- a usual request
-
-    @property
-    def _is_last(self) -> bool:
-        """Tell whether the connection ends with the next answer."""
-        lane = self._lane
-        return (
-            self.close
-            or self.half_closed
-            or lane.drain.draining
-            or self._served + 1 >= lane.limits.max_requests_per_connection
-        )
-
-    def _begin_usual(self, shortcut: Shortcut, traceparent: bytes | None, content: bytes) -> bool:
-        lane, client = self._lane, self._client
-        passage = lane.pipeline.shortcuts.begin(
-            shortcut,
-            peer=client.address,
-            scheme=client.scheme,
-            request_id=lane.ids.new(),
-            traceparent=traceparent,
-            content=content,
-            interim=self._interim_now,
-            started=lane.clock.monotonic(),
-        )
-        if passage is None:
-            return False
-        self._passage = passage
-        lane.usual.taken += 1
-        self._served += 1
-        self._version = HTTP_11
-        self._out.begin()
-        self._deadline.stop()
-        passage.answer.changed.call(self._arrived)
-        return True
-
-    def _arrived(self) -> None:
-        """The answer to a usual request is here, or is not going to be a usual one."""
-        passage = self._passage
-        assert passage is not None
-        lane, shortcuts = self._lane, self._lane.pipeline.shortcuts
-        if self.close or self.half_closed or lane.drain.draining or not shortcuts.arrived(passage):
-            self._exchange = Exchange(self._answer(self._call_of(passage), passage), self._ended, context=self._context)
-            self._exchange.start()
-            return
-        self._passage = None
-        answer = passage.answer
-        content = answer.take()
-        date = lane.dates.line(lane.clock.wall())
-        self._out.transport.write(usual_answer(answer.status, answer.passed.wire, passage.added, content, date))
-        shortcuts.finish(passage.seen, "complete", len(content))
-        self._holder.answered(None)
-
-    def _call_of(self, passage: Passage) -> Call:
-        """Return the call of a usual request whose answer is none."""
-        seen, learned = passage.seen, passage.shortcut.call
-        return replace(
-            learned,
-            id=seen.request_id,
-            body=None if learned.body is None else Content(passage.content),
-            peer=self._client.address,
-            scheme=self._client.scheme,
-            started_seconds=seen.started_seconds,
-            interim=self._interim_now,
-        )
-
-    def _interim_now(self, status: int, fields: Fields) -> None:
-        if self._passage is not None:
-            self._out.interim(status, fields)
+        self.run(self._answer(call))
 
     # ---- its body
 
@@ -265,16 +181,44 @@ class Answering:
             self.far.close()
         elif self._exchange is not None:
             self._exchange.interrupt(asyncio.CancelledError())
-        elif self._passage is not None:
-            passage, self._passage = self._passage, None
-            self._lane.pipeline.shortcuts.abandon(passage)
+        else:
+            self._express.abandon()
         if self._body is not None:
             self._body.fail(ClientGone())
 
     def probe(self) -> bool:
         """Find out whether a client that sends no more is still there; see `Outlet.probe`."""
-        is_busy = self._exchange is not None or self._passage is not None
+        is_busy = self._exchange is not None or self._express.passage is not None
         return self.half_closed and is_busy and self._out.probe(self._version)
+
+    # ---- a usual request (express.Turn)
+
+    @property
+    def is_last(self) -> bool:
+        return self.close or self.half_closed or self._lane.drain.draining
+
+    @property
+    def ends_after_next(self) -> bool:
+        return self.is_last or self._served + 1 >= self._lane.limits.max_requests_per_connection
+
+    def take(self) -> None:
+        self._served += 1
+        self._version = HTTP_11
+        self._lane.usual.taken += 1
+        self._out.begin()
+        self._deadline.stop()
+
+    def run(self, answering: Coroutine[object, object, None]) -> None:
+        self._exchange = Exchange(answering, self._ended, context=self._context)
+        self._exchange.start()
+
+    async def go_on(self, call: Call, passage: Passage) -> None:
+        await self._answer(call, passage)
+
+    def end(self) -> None:
+        self._holder.answered(None)
+
+    # ---- any request
 
     async def _answer(self, call: Call, passage: Passage | None = None) -> None:
         pipeline = self._lane.pipeline
@@ -345,7 +289,7 @@ class Answering:
             self._out.interim(status, fields)
 
     def _ended(self, error: BaseException | None) -> None:
-        body, self._body, self._exchange, self._passage = self._body, None, None, None
+        body, self._body, self._exchange, self._express.passage = self._body, None, None, None
         if body is not None and (not body.is_complete or body.has_failed):
             self.close = self.is_unread = True
         self._holder.answered(error)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from gateway.edge.known import Known
 from gateway.edge.lane import Lane
 from gateway.edge.usual import without_traceparent
-from gateway.pipeline.shortcut import Shortcut
+from gateway.pipeline.passage import Shortcut
 from gateway.wire.grammar import CRLF, END_OF_HEAD
 from gateway.wire.lines import find_head_end, split_request_head
 from gateway.wire.request import RequestLine, parse_request_line, reconcile

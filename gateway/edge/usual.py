@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.pipeline.call import Call
-from gateway.pipeline.shortcut import Shortcut
+from gateway.pipeline.passage import Shortcut
 from gateway.rules.heads import is_traceparent
 from gateway.wire.table import Counters, SecondChanceTable
 

@@ -130,7 +130,7 @@ class Forward:
         )
         if begun is None:
             self._room.enter(asking.route, service)
-        began = self._clock.monotonic()
+        began = self._clock.monotonic() if begun is None else begun.answer.awaited_since
         try:
             response = await self._forwarder.send(
                 service.upstream, request, asking.route.timeouts, emergency=asking.route.emergency, begun=begun

@@ -26,9 +26,10 @@ from gateway.pipeline.forward import Asking, Forward, scheme_of
 from gateway.pipeline.limit import limit
 from gateway.pipeline.match import check_host, match
 from gateway.pipeline.observe import Ending, Observation, Observer
+from gateway.pipeline.passage import Passage
 from gateway.pipeline.refuse import refuse
 from gateway.pipeline.relay import relay
-from gateway.pipeline.shortcut import Passage, Shortcuts
+from gateway.pipeline.shortcut import Shortcuts
 from gateway.registry.compile_policies import origins_of
 from gateway.registry.snapshot import Route, Service, Snapshot
 from gateway.rules import cors
@@ -168,12 +169,14 @@ class Pipeline:
 
     async def _go_on(self, edition: Edition, call: Call, passage: Passage) -> Reply:
         """Answer a request that a shortcut has begun and cannot end."""
+        if passage.fault is not None:
+            raise passage.fault
         shortcut = passage.shortcut
         address = client_address(call.peer, call.head.forwarded_for, edition.trusted_proxies)
         scheme = scheme_of(edition, call.head, call.peer, call.scheme)
         service, identity = shortcut.service, shortcut.identity
         asking = Asking(edition, call, call.body, shortcut.route, service, identity, address, scheme, passage.seen)
-        reply = await self._pass_on(asking, service, passage)
+        reply = await self._pass_on(asking, service, passage if passage.is_begun else None)
         reply.fields += passage.outcome.fields
         return reply
 

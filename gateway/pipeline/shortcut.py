@@ -12,19 +12,20 @@ the bytes and from one edition of the registry, and a `Shortcut` keeps it. Each 
 and any no leads back to the whole way, with nothing charged and nothing sent. So a shortcut can only be quicker, never
 decide otherwise; tests hold both ways to the same answers.
 
-Nothing here waits. A `Passage` is one request under way by a shortcut. When its answer is small, whole and of the usual
-kind, it goes out as it came. Whatever else comes of it (a failure, a stream, an attempt elsewhere) is the whole way's
-again: `Pipeline.handle` goes on from the attempt that was begun.
+Nothing here waits, but for a store that counts (`count`). A `Passage` is one request under way by a shortcut. When its
+answer is small, whole and of the usual kind, it goes out as it came. Whatever else comes of it (a failure, a stream, an
+attempt elsewhere) is the whole way's again: `Pipeline.handle` goes on from where the passage has come.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.errors import ClientGone, GatewayError
+from gateway.errors import ClientGone, GatewayError, QuotaExceeded
 from gateway.fields import Block
 from gateway.pipeline.admit import Room
 from gateway.pipeline.authorise import authorise
@@ -33,18 +34,14 @@ from gateway.pipeline.forward import VIA, agency_path, scheme_of
 from gateway.pipeline.limit import charges_of
 from gateway.pipeline.match import check_host, match
 from gateway.pipeline.observe import Observation, Observer
+from gateway.pipeline.passage import Announced, Passage, Shortcut
 from gateway.registry.compile_policies import origins_of
 from gateway.registry.snapshot import Route, Service
 from gateway.rules import cors
-from gateway.rules.access import Identity
 from gateway.rules.caching.exchange import CacheRequest
 from gateway.rules.forwarding import client_address, forwarded_fields
-from gateway.rules.quota import Charge, rate_limit_lines
-from gateway.store.fallback import Limiter, Outcome
-from gateway.telemetry.metrics import RouteCounters
+from gateway.store.fallback import NOTHING, Limiter
 from gateway.telemetry.traces import follow
-from gateway.upstream.answer import Answer
-from gateway.upstream.begun import Begun
 from gateway.upstream.connection import Connection
 from gateway.upstream.forward import Forwarder
 from gateway.upstream.ports import Interim, UpstreamRequest
@@ -54,91 +51,6 @@ from gateway.upstream.targets import LiveTarget
 Invalidate = Callable[[CacheRequest, Service, frozenset[bytes], int, Block], None]
 
 _METHODS: Final = frozenset((b"GET", b"POST", b"PUT", b"PATCH", b"DELETE"))
-
-
-class Announced:
-    """A body that is sent apart from the head, which only tells its length."""
-
-    __slots__ = ("length",)
-
-    def __init__(self, length: int) -> None:
-        self.length: int | None = length
-
-    async def read(self) -> bytes:
-        return b""
-
-
-class Content:
-    """A request's body that is whole in hand."""
-
-    __slots__ = ("_content", "length")
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self.length: int | None = len(content)
-
-    async def read(self) -> bytes:
-        content, self._content = self._content, b""
-        return content
-
-
-class Shortcut:
-    """What requests of the same bytes come to; `Shortcuts` alone writes to it, but for `used`, which is the table's."""
-
-    __slots__ = (
-        "added", "body_bytes", "call", "change", "charges", "counters", "edition", "fronts", "generation", "identity",
-        "origin", "origins", "request", "route", "service", "until", "used",
-    )  # fmt: skip
-
-    def __init__(self, call: Call, edition: Edition, route: Route, service: Service, identity: Identity) -> None:
-        self.call = call  # the one it was learned from: only what follows from its bytes is read of it
-        self.body_bytes = 0 if call.body is None else call.body.length or 0  # what follows the head
-        self.edition = edition
-        self.route = route
-        self.service = service
-        self.identity = identity
-        self.generation = -1  # the verifier's, when the token was last found good
-        self.until = 0.0  # wall clock: token and assertion are good until then, and so is all that follows
-        self.fronts: dict[LiveTarget, bytes] = {}  # the head that a target gets, up to what differs each time
-        self.origin = ("", "")  # address and scheme of the peer for whom it was made
-        self.charges: tuple[Charge, ...] = ()
-        self.counters: RouteCounters | None = None
-        self.request: UpstreamRequest | None = None  # but for what differs each time
-        self.change: CacheRequest | None = None  # of an unsafe method, in the cache's terms
-        self.origins: frozenset[bytes] = frozenset()  # the service's own
-        self.added = b""  # what each answer carries besides the agency's fields
-        self.used = False
-
-
-class Passage(Begun):
-    """One request under way by a shortcut. `content` is its own body, kept for an attempt elsewhere."""
-
-    __slots__ = ("content", "outcome", "seen", "shortcut")
-
-    def __init__(
-        self,
-        live: LiveTarget,
-        connection: Connection,
-        answer: Answer,
-        shortcut: Shortcut,
-        seen: Observation,
-        outcome: Outcome,
-        content: bytes,
-    ) -> None:
-        self.live = live
-        self.connection = connection
-        self.answer = answer
-        self.shortcut = shortcut
-        self.seen = seen
-        self.outcome = outcome
-        self.content = content
-
-    @property
-    def added(self) -> bytes:
-        """The lines that the gateway adds to the answer, but for those that frame it."""
-        outcome = self.outcome
-        limits = rate_limit_lines(outcome.charges, outcome.verdicts) if outcome.charges else b""
-        return b"%bx-request-id: %b\r\n%b" % (limits, self.seen.request_id.encode(), self.shortcut.added)
 
 
 class Shortcuts:
@@ -193,12 +105,25 @@ class Shortcuts:
             shortcut.origins = origins_of(route.service.upstream)
         return shortcut
 
+    def holds(self, shortcut: Shortcut, peer: str, scheme: str) -> bool:
+        """Tell whether what is remembered is still true of a request from `peer`; to be asked before what follows."""
+        if shortcut.edition is not self._current():
+            return False
+        verifier = shortcut.edition.verifier
+        if shortcut.generation != verifier.generation or self._clock.wall() >= shortcut.until:
+            generation = verifier.generation
+            if verifier.known(shortcut.call.head.token or b"") is not shortcut.identity:
+                return False
+            shortcut.generation = generation
+            shortcut.until = 0.0
+        origin = shortcut.origin
+        if not shortcut.until or origin[0] != peer or origin[1] != scheme:
+            return self._renew(shortcut, peer, scheme)
+        return True
+
     def begin(
         self,
         shortcut: Shortcut,
-        *,
-        peer: str,
-        scheme: str,
         request_id: str,
         traceparent: bytes | None,
         content: bytes,
@@ -206,44 +131,90 @@ class Shortcuts:
         started: float,
     ) -> Passage | None:
         """Send a request on its way, or return None, with nothing done: the whole way knows what to do with it."""
-        if shortcut.edition is not self._current() or not self._holds(shortcut, peer, scheme):
+        found = self._connection(shortcut)
+        if found is None:
             return None
-        service, room, client = shortcut.service, self._room, self._forwarder.ready
-        assert client is not None
-        if not room.has_place(service):
+        outcome = self._limiter.take_at_hand(shortcut.charges)
+        if outcome is None or not outcome.admitted:
+            found[1].put_back()
+            return None
+        seen = Observation(request_id, shortcut.call.method, started, follow(traceparent))
+        passage = Passage(shortcut, seen, outcome, content)
+        self._send(passage, found, interim)
+        return passage
+
+    async def count(
+        self,
+        shortcut: Shortcut,
+        request_id: str,
+        traceparent: bytes | None,
+        content: bytes,
+        interim: Interim | None,
+        started: float,
+    ) -> Passage:
+        """Do the same where limits are counted in the store. The passage is begun if all else is at hand by then."""
+        seen = Observation(request_id, shortcut.call.method, started, follow(traceparent))
+        passage = Passage(shortcut, seen, NOTHING, content)
+        try:
+            passage.outcome = outcome = await self._limiter.take(shortcut.charges)
+        except GatewayError as error:
+            passage.fault = error
+            return passage
+        except asyncio.CancelledError:
+            seen.counters = shortcut.counters
+            self._gone(seen)
+            raise
+        if not outcome.admitted:
+            seen.counters = shortcut.counters
+            seen.shadowed = any(policy.mode == "shadow" for policy in outcome.denied)
+            passage.fault = QuotaExceeded(retry_after_seconds=outcome.retry_after_seconds, fields=outcome.fields)
+        elif (found := self._connection(shortcut)) is not None:
+            self._send(passage, found, interim)
+        else:
+            self._admit(passage)
+        return passage
+
+    def _connection(self, shortcut: Shortcut) -> tuple[LiveTarget, Connection] | None:
+        """Return a target and a connection to it that are at hand while there is room; None when there are none."""
+        client, service = self._forwarder.ready, shortcut.service
+        if client is None or not self._room.has_place(service):
             return None
         try:
             live = self._forwarder.choose(service.upstream)
         except GatewayError:
             return None
         connection = client.take(live.target)
-        if connection is None:
-            return None
-        outcome = self._limiter.take_at_hand(shortcut.charges)
-        if outcome is None or not outcome.admitted:
-            connection.put_back()
-            return None
-        call = shortcut.call
-        trace = follow(traceparent)
-        front = shortcut.fronts.get(live) or self._front(shortcut, live)
-        request = b"%b%b\r\ntraceparent: %b\r\n\r\n%b" % (front, request_id.encode(), trace.traceparent, content)
-        room.enter(shortcut.route, service)
-        live.in_flight += 1
-        answer = client.begin(connection, call.method, request, shortcut.route.timeouts, interim)
-        seen = Observation(request_id, call.method, started, trace)
+        return None if connection is None else (live, connection)
+
+    def _admit(self, passage: Passage) -> None:
+        shortcut, seen = passage.shortcut, passage.seen
         seen.counters = counters = shortcut.counters
         if counters is not None and shortcut.charges:
             counters.admitted += 1
-        seen.shadowed = outcome.is_shadowed
-        return Passage(live, connection, answer, shortcut, seen, outcome, content)
+        seen.shadowed = passage.outcome.is_shadowed
+
+    def _send(self, passage: Passage, found: tuple[LiveTarget, Connection], interim: Interim | None) -> None:
+        live, connection = found
+        shortcut, seen, client = passage.shortcut, passage.seen, self._forwarder.ready
+        assert client is not None
+        front = shortcut.fronts.get(live) or self._front(shortcut, live)
+        name, trace = seen.request_id.encode(), seen.trace.traceparent
+        request = b"%b%b\r\ntraceparent: %b\r\n\r\n%b" % (front, name, trace, passage.content)
+        self._admit(passage)
+        self._room.enter(shortcut.route, shortcut.service)
+        live.in_flight += 1
+        passage.live = live
+        passage.connection = connection
+        passage.answer = client.begin(connection, seen.method, request, shortcut.route.timeouts, interim)
+        passage.is_begun = True
 
     def arrived(self, passage: Passage) -> bool:
         """Take note that an answer has come; tell whether it can go out as it is. If so, its place is free again."""
         seen = passage.seen
         answer = passage.answer
-        seen.agency_seconds = self._clock.monotonic() - answer.awaited_since
         if not answer.is_usual:
             return False
+        seen.agency_seconds = self._clock.monotonic() - answer.awaited_since
         shortcut = passage.shortcut
         self._forwarder.answered(passage)
         self._room.leave(shortcut.service)
@@ -257,22 +228,11 @@ class Shortcuts:
         passage.connection.give_up(passage.answer)
         passage.live.in_flight -= 1
         self._room.leave(passage.shortcut.service)
-        passage.seen.status = ClientGone.status
-        self.finish(passage.seen, "gone", 0)
+        self._gone(passage.seen)
 
-    def _holds(self, shortcut: Shortcut, peer: str, scheme: str) -> bool:
-        """Tell whether what is remembered is still true for a request from `peer`; renew what follows from it."""
-        verifier = shortcut.edition.verifier
-        if shortcut.generation != verifier.generation or self._clock.wall() >= shortcut.until:
-            generation = verifier.generation
-            if verifier.known(shortcut.call.head.token or b"") is not shortcut.identity:
-                return False
-            shortcut.generation = generation
-            shortcut.until = 0.0
-        origin = shortcut.origin
-        if not shortcut.until or origin[0] != peer or origin[1] != scheme:
-            return self._renew(shortcut, peer, scheme)
-        return True
+    def _gone(self, seen: Observation) -> None:
+        seen.status = ClientGone.status
+        self.finish(seen, "gone", 0)
 
     def _renew(self, shortcut: Shortcut, peer: str, scheme: str) -> bool:
         call, edition, route, service = shortcut.call, shortcut.edition, shortcut.route, shortcut.service
@@ -290,6 +250,7 @@ class Shortcuts:
         )
         shortcut.fronts.clear()
         shortcut.charges = tuple(charges)
+        shortcut.asks_store = self._limiter.asks_store(shortcut.charges)
         shortcut.counters = self._observer.counters(service.name, route.name)
         shortcut.added = Block(fields=added).wire
         shortcut.origin = (peer, scheme)

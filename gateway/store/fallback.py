@@ -60,7 +60,7 @@ class Outcome:
         return tuple(charge.policy for charge, verdict in pairs if not verdict.allowed)
 
 
-_NOTHING = Outcome((), (), admitted=True)
+NOTHING = Outcome((), (), admitted=True)
 
 
 class Limiter:
@@ -84,7 +84,7 @@ class Limiter:
         store, never longer than its budget, and not at all for memory or a lease in hand.
         """
         if not charges:
-            return _NOTHING
+            return NOTHING
         if self._memory is not None:
             verdicts = self._memory.take_now(charges)
             return Outcome(charges, verdicts, is_admitted(charges, verdicts))
@@ -93,10 +93,14 @@ class Limiter:
             return await self._take_here_first(charges, here)
         return await self._take_there(charges)
 
+    def asks_store(self, charges: Sequence[Charge]) -> bool:
+        """Tell whether `take` has a word with the store each time, whatever is at hand."""
+        return self._memory is None and any(charge.policy.accuracy == "exact" for charge in charges)
+
     def take_at_hand(self, charges: Sequence[Charge]) -> Outcome | None:
         """As `take`, when that asks no store and raises nothing; otherwise None, and nothing is charged."""
         if not charges:
-            return _NOTHING
+            return NOTHING
         verdicts = self._memory.take_now(charges) if self._memory is not None else self._leases.take_at_hand(charges)
         return None if verdicts is None else Outcome(charges, verdicts, is_admitted(charges, verdicts))
 

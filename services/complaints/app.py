@@ -60,6 +60,7 @@ def compose(
         database=database,
         openapi=document(),
         lifespan=[watch.running],
+        leftovers=[service.once.leftovers],
         log=logger,
         state={"service": service, "watch": watch},
     )

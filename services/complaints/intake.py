@@ -86,8 +86,9 @@ def routes(service: Service) -> list[Route]:
         name = None if is_anonymous or caller is None else caller.subject
         attempt = attempt_of(request, sent.told, caller=name)
         async with turn:
+            # A new report leans on no other but by the counter, which it also changes.
             answer = await service.once.write(
-                service.database, attempt, lambda session: _take_in(service, session, sent, name)
+                service.database, attempt, lambda session: _take_in(service, session, sent, name), on_snapshot=True
             )
         return answer.response()
 

@@ -1,7 +1,7 @@
 """The table of a report's life: its states, what can happen in each, who may do it, and where each is counted.
 
-This is data. What it means is in `machine.py`, and `states.md` is drawn from it. There is no event that ends a report's
-existence: none is ever deleted.
+This is data. What it means is in `machine.py`, and `docs/state-machines.md` is drawn from it. There is no event that
+ends a report's existence: none is ever deleted.
 """
 
 from collections.abc import Mapping

@@ -55,6 +55,7 @@ def compose(
         database=database,
         openapi=document(),
         lifespan=[follower.following],
+        leftovers=[service.once.leftovers],
         refuse_bad_assertion=False,  # an expired sign-in is no reason to refuse an emergency
         problem_members=FIRST,
         log=logger,

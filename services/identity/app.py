@@ -22,6 +22,7 @@ from services.identity.senders import Sender, open_sender
 from services.identity.service import Service
 from services.identity.signing import SigningKeys
 from services.identity.tables import IDEMPOTENCY_KEYS
+from services.identity.throttle import forgotten
 from services.identity.vault import open_vault
 from services.kit.app import build_app
 from services.kit.assertion import AssertionVerifier
@@ -125,6 +126,7 @@ def compose(
         database=database,
         openapi=document(),
         lifespan=[feed.running, *([postman.running] if delivers else []), lambda: _closing(population)],
+        leftovers=[service.once.leftovers, forgotten(means.policy, now)],
         open_paths=[discovery.KEYS_PATH, discovery.REVOCATIONS_PATH],
         log=logger,
         state={"service": service},

@@ -4,6 +4,7 @@ It works on the same database and folder as a running service, which notices wit
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     groups = parser.add_subparsers(required=True)
-    accounts = groups.add_parser("accounts", help="add, grant, withdraw, list", allow_abbrev=False)
+    accounts = groups.add_parser("accounts", help="add, import, grant, withdraw, list", allow_abbrev=False)
     _account_parsers(accounts.add_subparsers(required=True))
     keys = groups.add_parser("keys", help="list, rotate, withdraw", allow_abbrev=False)
     _key_parsers(keys.add_subparsers(required=True))
@@ -59,6 +60,8 @@ def _account_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     add.add_argument("--password", required=True, help="or - to read one line from standard input")
     for kind in ("nik", "email", "phone"):
         add.add_argument(f"--{kind}")
+    several = "open the accounts told on standard input: a JSON object a line, with the options of `add`"
+    _command(commands, "import", _accounts_import, several)
     grant = _command(commands, "grant", _accounts_grant, "raise the assurance level, give roles")
     withdraw = _command(commands, "withdraw", _accounts_withdraw, "take roles away")
     for parser in (grant, withdraw):
@@ -100,6 +103,18 @@ def _accounts_add(arguments: argparse.Namespace, settings: Settings) -> None:
     given: Mapping[str, str | None] = {kind: getattr(arguments, kind) for kind in ("nik", "email", "phone")}
     with _accounts(settings) as accounts:
         print(accounts.add(arguments.name, password, given, tier=arguments.acr, roles=arguments.role))
+
+
+def _accounts_import(_arguments: argparse.Namespace, settings: Settings) -> None:
+    with _accounts(settings) as accounts:
+        for number, line in enumerate(sys.stdin, 1):
+            try:
+                told = json.loads(line)
+                name, password, tier, roles = told["name"], told["password"], told.get("acr", 1), told.get("roles", ())
+                given = {kind: told.get(kind) for kind in ("nik", "email", "phone")}
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise Refusal(f"line {number} tells no account: {error!r}") from None
+            print(accounts.add(name, password, given, tier=tier, roles=roles))
 
 
 def _accounts_grant(arguments: argparse.Namespace, settings: Settings) -> None:

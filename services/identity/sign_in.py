@@ -66,7 +66,7 @@ async def _register(service: Service, request: Request) -> Response:
     handles = new.handles()
     password = acceptable_password(service.means.policy, new.password)
     key, pace = service.registration_pace(request)
-    await service.database.write(lambda session: keep_pace(session, service.means.now(), key, pace))
+    await service.database.write(lambda session: keep_pace(session, service.means.now(), key, pace), on_snapshot=True)
     claimed = [NewIdentifier(each, await service.room.verifier(password, each.kind, each.value)) for each in handles]
 
     def act(session: Session) -> Answer:
@@ -74,7 +74,9 @@ async def _register(service: Service, request: Request) -> Response:
         shown = [{"kind": each.kind.value, "shown": mask(each)} for each in handles]
         return Answer(201, {"sub": account.id, "name": new.name, "assurance": "1", "identifiers": shown}, _NO_STORE)
 
-    answer = await service.once.write(service.database, attempt_of(request, body, caller=None), act)
+    # A new account leans on no other, whoever claims the same identifiers.
+    attempt = attempt_of(request, body, caller=None)
+    answer = await service.once.write(service.database, attempt, act, on_snapshot=True)
     return answer.response()
 
 
@@ -83,7 +85,9 @@ async def _login(service: Service, request: Request) -> Response:
     handle = recognised(body.identifier)
     account_gate, address_gate = service.account_gate(handle), service.address_gate(request)
     # From here on, known and unknown people cost the same: one write, one hash, one read.
-    await service.database.write(lambda session: enter(session, service.means.now(), account_gate, address_gate))
+    await service.database.write(
+        lambda session: enter(session, service.means.now(), account_gate, address_gate), on_snapshot=True
+    )
     verifier = await service.room.verifier(body.password, handle.kind, handle.value)
     account_id = await service.database.read(lambda session: _account_id(service, session, handle, verifier))
     if account_id is None:

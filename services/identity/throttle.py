@@ -12,8 +12,10 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from services.identity.policy import Policy
-from services.identity.tables import Throttle
+from services.identity.tables import Base, Throttle
+from services.kit.clock import Now
 from services.kit.problem import Problem, Text
+from services.kit.sweeping import Leftovers
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,18 @@ def address_rule(policy: Policy) -> Rule:
     )
 
 
+def forgotten(policy: Policy, now: Now) -> Leftovers:
+    """Say which counters are of no use any more: untouched for a day more than failures are remembered."""
+    kept_for = timedelta(minutes=policy.failures_forgotten_minutes, days=1)
+    table = Base.metadata.tables[Throttle.__tablename__]
+    return Leftovers(table, key="key", since="last_at", kept_for=kept_for, now=now)
+
+
 def enter(session: Session, now: datetime, *gates: Gate) -> None:
-    """Count an attempt as failed at every gate, or raise 429 with the longest wait and count nothing."""
+    """Count an attempt as failed at every gate, or raise 429 with the longest wait and count nothing.
+
+    Whatever it reads it also writes, or it writes nothing: a snapshot is enough for it, and for `keep_pace`.
+    """
     rows = [session.get(Throttle, gate.key) for gate in gates]
     waits = [
         gate.rule.wait_seconds(row.failures, row.last_at, now) for gate, row in zip(gates, rows, strict=True) if row
@@ -77,9 +89,6 @@ def enter(session: Session, now: datetime, *gates: Gate) -> None:
             continue
         is_forgotten = now - row.last_at >= gate.rule.forgotten_after
         row.failures, row.last_at = (1 if is_forgotten else row.failures + 1), now
-    longest = max(gate.rule.forgotten_after for gate in gates)
-    # A day more than any rule remembers: rows of the other rules must live as long as theirs.
-    session.execute(delete(Throttle).where(Throttle.last_at < now - longest - timedelta(days=1)))
 
 
 def forget(session: Session, gate: Gate) -> None:

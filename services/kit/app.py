@@ -38,6 +38,7 @@ from services.kit.problem import (
     problem_response,
 )
 from services.kit.settings import Settings
+from services.kit.sweeping import Leftovers, sweeping
 
 Hook = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -57,6 +58,7 @@ def build_app(
     database: Database,
     openapi: Mapping[str, Any],  # Any: JSON
     lifespan: Sequence[Hook] = (),
+    leftovers: Sequence[Leftovers] = (),
     open_paths: Collection[str] = (),
     refuse_bad_assertion: bool = True,
     problem_members: Mapping[str, Any] = MappingProxyType({}),
@@ -67,6 +69,7 @@ def build_app(
     """Build the service's application. It owns `verifier` and `database` and closes them at the end.
 
     `open_paths` are exact paths whose `Authorization` is none of the gateway's (a payment callback).
+    `leftovers` are deleted now and then: `OnceOnly.leftovers`, and what else outlives its use.
     With `refuse_bad_assertion=False` a bad assertion counts as anonymous: for 112 alone.
     `problem_members` come first in every problem, whoever raised it: 112 puts its telephone number there.
     `on_drain` is awaited when the server is told to end, before it waits for requests: to answer long polls.
@@ -80,6 +83,7 @@ def build_app(
             stack.push_async_callback(verifier.close)
             for hook in lifespan:
                 await stack.enter_async_context(hook())
+            await stack.enter_async_context(sweeping(database, leftovers, logger))
             yield
 
     app = Starlette(

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,14 +27,17 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from services.kit.problem import unavailable
+from services.kit.turns import Turns
 
 Result = TypeVar("Result")
 
 _THREADS = 8
 _BUSY_TIMEOUT_MS = 5_000
 _CONFLICT_ATTEMPTS = 20
+_ATTEMPTS_TOGETHER = 4  # then a write goes alone, or under steady load the unlucky would never get through
 _MAX_PAUSE_SECONDS = 0.25
 _CONFLICT_STATES = frozenset({"40001", "40P01"})  # serialization failure, deadlock detected
+_UNIQUE_VIOLATION = "23505"
 _MIGRATION_LOCK = 3_671  # any number, the same for every process that migrates this database
 _WRITES = "kit_writes"
 
@@ -119,7 +123,11 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writing = writing(engine)
+        self._turns = Turns()
         single_writer = engine.dialect.name == "sqlite"
+        # With one writer there is no other whose work a transaction could miss.
+        level = "SERIALIZABLE" if single_writer else "REPEATABLE READ"
+        self._on_snapshot = self._writing.execution_options(isolation_level=level)
         self._readers = anyio.CapacityLimiter(_THREADS)
         # SQLite has one writer; queueing here is fair and costs no busy waiting in the database.
         self._writers = anyio.CapacityLimiter(1) if single_writer else self._readers
@@ -128,17 +136,29 @@ class Database:
         """Run `fn` in a transaction that sees one state of the database and changes nothing."""
         return await in_thread(self.read_now, fn, limiter=self._readers)
 
-    async def write(self, fn: Callable[[Session], Result]) -> Result:
-        """Run `fn` and commit; when this returns, the change is on disk."""
-        return await in_thread(self.write_now, fn, limiter=self._writers)
+    async def write(self, fn: Callable[[Session], Result], *, on_snapshot: bool = False) -> Result:
+        """Run `fn` and commit; when this returns, the change is on disk.
+
+        Writes are serializable, for which PostgreSQL remembers what each has read, by whole pages of an index or even
+        whole tables: two that add rows side by side count as a conflict. With `on_snapshot` nothing read is
+        remembered. That is for writes that rely on nothing they read but what a unique constraint guards or what they
+        write themselves: of two with the same key, or that change the same row, one is still run again.
+        """
+        return await in_thread(partial(self.write_now, on_snapshot=on_snapshot), fn, limiter=self._writers)
 
     def read_now(self, fn: Callable[[Session], Result]) -> Result:
         """Like `read`, in the calling thread: for commands and seeding."""
-        return self._attempts(self.engine, fn, commits=False)
+        return self._attempts(lambda _attempt: _transaction(self.engine, fn, commits=False))
 
-    def write_now(self, fn: Callable[[Session], Result]) -> Result:
+    def write_now(self, fn: Callable[[Session], Result], *, on_snapshot: bool = False) -> Result:
         """Like `write`, in the calling thread: for commands and seeding."""
-        return self._attempts(self._writing, fn, commits=True)
+        engine = self._on_snapshot if on_snapshot else self._writing
+
+        def once(attempt: int) -> Result:
+            with self._turns.together() if attempt <= _ATTEMPTS_TOGETHER else self._turns.alone():
+                return _transaction(engine, fn, commits=True)
+
+        return self._attempts(once, on_snapshot=on_snapshot)
 
     def is_alive(self) -> bool:
         """Tell whether the database answers, in the calling thread."""
@@ -153,15 +173,15 @@ class Database:
         """Close every connection."""
         await in_thread(self.engine.dispose)
 
-    def _attempts(self, engine: Engine, fn: Callable[[Session], Result], *, commits: bool) -> Result:
+    def _attempts(self, transaction: Callable[[int], Result], *, on_snapshot: bool = False) -> Result:
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
             try:
-                return _transaction(engine, fn, commits=commits)
+                return transaction(attempt)
             except DBAPIError as exc:
-                if attempt < _CONFLICT_ATTEMPTS and _is_conflict(exc):
+                if attempt < _CONFLICT_ATTEMPTS and _is_conflict(exc, attempt, on_snapshot=on_snapshot):
                     time.sleep(_pause_seconds(attempt))
                     continue
-                if isinstance(exc, OperationalError) or _is_conflict(exc):
+                if isinstance(exc, OperationalError) or _is_conflict(exc, attempt):
                     raise unavailable("database-unavailable") from exc
                 raise
             except PoolTimeout as exc:
@@ -183,8 +203,13 @@ def _pause_seconds(attempt: int) -> float:
     return random.uniform(0, min(_MAX_PAUSE_SECONDS, 0.002 * 2**attempt))  # noqa: S311 - no secret
 
 
-def _is_conflict(exc: DBAPIError) -> bool:
-    return getattr(exc.orig, "sqlstate", None) in _CONFLICT_STATES
+def _is_conflict(exc: DBAPIError, attempt: int, *, on_snapshot: bool = False) -> bool:
+    state = getattr(exc.orig, "sqlstate", None)
+    if on_snapshot and state == _UNIQUE_VIOLATION:
+        # Told by the constraint alone: the snapshot did not show the other's row. The next one does, so whoever
+        # breaks the constraint again and again does so by itself.
+        return attempt < _ATTEMPTS_TOGETHER
+    return state in _CONFLICT_STATES
 
 
 def migrate(url: str, migrations_dir: Path) -> None:

@@ -24,6 +24,7 @@ from services.kit.clock import Now, utc_now
 from services.kit.database import Database, UtcDateTime
 from services.kit.etag import json_response
 from services.kit.problem import Problem, Text, bad_request
+from services.kit.sweeping import Leftovers
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -94,6 +95,11 @@ class OnceOnly:
         self._kept_for = kept_for
         self._under_way: set[str] = set()
 
+    @property
+    def leftovers(self) -> Leftovers:
+        """The records that are too old to count, for `build_app` to have deleted."""
+        return Leftovers(self._table, key="slot", since="created_at", kept_for=self._kept_for, now=self._now)
+
     async def write(
         self,
         database: Database,
@@ -101,27 +107,32 @@ class OnceOnly:
         act: Callable[[Session], Answer],
         *,
         wait: bool = False,
+        on_snapshot: bool = False,
     ) -> Answer:
         """Run `act` in one transaction with the record of its answer, or give the earlier answer again.
 
         A second request while the first is under way is a 409, or with `wait` queues for its answer (an
         emergency must never be told to come back later). When `act` raises, nothing is recorded.
+        `on_snapshot` is as in `Database.write`: the record itself needs no more, for its key is unique.
         """
         if attempt is None:
-            return await database.write(act)
+            return await database.write(act, on_snapshot=on_snapshot)
         if attempt.slot in self._under_way and not wait:
             raise _under_way()
         self._under_way.add(attempt.slot)
         try:
-            return await database.write(lambda session: self.once(session, attempt, act))
+            return await database.write(lambda session: self.once(session, attempt, act), on_snapshot=on_snapshot)
         finally:
             self._under_way.discard(attempt.slot)
 
     def once(self, session: Session, attempt: Attempt, act: Callable[[Session], Answer]) -> Answer:
         """Do the same inside a transaction the caller already has."""
         now, table = self._now(), self._table
-        session.execute(delete(table).where(table.c.created_at < now - self._kept_for))
         stored = session.execute(select(table).where(table.c.slot == attempt.slot)).one_or_none()
+        if stored is not None and stored.created_at < now - self._kept_for:
+            # Too old to count, and not swept away yet.
+            session.execute(delete(table).where(table.c.slot == attempt.slot))
+            stored = None
         if stored is not None:
             if stored.fingerprint != attempt.fingerprint:
                 raise _key_reused()

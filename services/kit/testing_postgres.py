@@ -1,4 +1,4 @@
-"""For the services' tests: a throw-away PostgreSQL, and in it a fresh database for each test.
+"""For the services' tests: a throw-away PostgreSQL, and in it a clean database for each test.
 
 The server listens on a Unix socket in its own folder and on no port. It answers as a real one does, but forgets
 everything when the power goes: what must survive that is proved on SQLite, whose tests sync every commit.
@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -28,46 +29,68 @@ _SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "autovacuum": "off",  # its workers would sit in a template just when that is to be copied
+    "autovacuum": "off",  # nothing lives long enough to need it
     "max_connections": "200",
-    "shared_buffers": "32MB",  # dropping a database searches all of them
+    "shared_buffers": "32MB",
 }
+_END_OTHERS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+# One statement for all tables: they refer to one another. Alembic's own table stays.
+_TRUNCATION = """
+    SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
+    FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+"""
 
 
 class Postgres:
-    """A running server. `database` makes an empty database, `migrated` one with a service's tables."""
+    """A running server. `database` lends an empty database, `migrated` one with a service's tables.
+
+    A database given back is emptied and lent again: to make one costs the server more than most tests do.
+    """
 
     def __init__(self, folder: Path, admin: psycopg.Connection[tuple[object, ...]]) -> None:
         self._folder = folder
         self._admin = admin
         self._made = 0
-        self._templates: dict[Path, str] = {}
+        self._free: dict[Path | None, list[str]] = {}
 
     @contextmanager
-    def database(self, template: str = "template0") -> Iterator[str]:
-        """Make a copy of the template, yield its URL, and drop it whoever is still connected."""
-        name = self._create(template)
-        try:
+    def database(self) -> Iterator[str]:
+        """Lend a database without tables; yield its URL."""
+        with self._lent(None) as name:
             yield self._url(name)
-        finally:
-            self._admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            self._clear(name, "SELECT 'DROP SCHEMA public CASCADE; CREATE SCHEMA public'")
 
     @contextmanager
     def migrated(self, migrations: Path) -> Iterator[str]:
-        """Like `database`, with the tables of these migrations, which run only once."""
-        if migrations not in self._templates:
-            template = self._create("template0")
-            migrate(self._url(template), migrations)
-            self._templates[migrations] = template
-        with self.database(self._templates[migrations]) as url:
-            yield url
+        """Lend a database with the tables of these migrations and nothing in them; yield its URL."""
+        with self._lent(migrations) as name:
+            yield self._url(name)
+            self._clear(name, _TRUNCATION)
 
-    def _create(self, template: str) -> str:
+    @contextmanager
+    def _lent(self, migrations: Path | None) -> Iterator[str]:
+        free = self._free.setdefault(migrations, [])
+        name = free.pop() if free else self._create(migrations)
+        yield name
+        free.append(name)  # only after it was cleared
+
+    def _create(self, migrations: Path | None) -> str:
         self._made += 1
         name = f"test_{self._made}"
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        self._admin.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        self._admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        if migrations is not None:
+            migrate(self._url(name), migrations)
         return name
+
+    def _clear(self, name: str, statement: LiteralString) -> None:
+        """End whoever is still connected, and run what `statement` tells."""
+        with _connection(self._folder, name) as connection:
+            connection.execute(_END_OTHERS)
+            for (telling,) in connection.execute(statement).fetchall():
+                connection.execute(telling)
 
     def _url(self, name: str) -> str:
         return f"postgresql+psycopg://{_SUPERUSER}@/{name}?host={self._folder}"
@@ -143,12 +166,16 @@ def _process(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[
         process.wait(_GUARD_SECONDS)
 
 
+def _connection(folder: Path, name: str) -> psycopg.Connection[tuple[Any, ...]]:  # Any: each statement's own columns
+    return psycopg.connect(host=str(folder), user=_SUPERUSER, dbname=name, autocommit=True)
+
+
 @contextmanager
 def _admin(folder: Path, process: subprocess.Popen[bytes]) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     deadline = time.monotonic() + _GUARD_SECONDS
     while True:
         try:
-            connection = psycopg.connect(host=str(folder), user=_SUPERUSER, dbname="postgres", autocommit=True)
+            connection = _connection(folder, "postgres")
             break
         except psycopg.OperationalError:
             if process.poll() is not None or time.monotonic() > deadline:

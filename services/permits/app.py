@@ -69,6 +69,7 @@ def make_app(settings: Settings, *, verifier: AssertionVerifier | None = None, n
         database=database,
         openapi=build_document(office.catalogue, office.calendar),
         lifespan=[expiring(office, log)],
+        leftovers=[office.once.leftovers],
         open_paths=[INQUIRY_PATH, CALLBACK_PATH],
         log=log,
     )

@@ -124,7 +124,8 @@ class Applications:
             location = f"applications/{opened.row.id}"
             return Answer(201, answer.body, {**answer.headers, "Location": location})
 
-        return await self._office.act(request, caller, body, act)
+        # A new application leans on no other: all it reads is what it has just written.
+        return await self._office.act(request, caller, body, act, on_snapshot=True)
 
     async def show(self, request: Request) -> Response:
         caller = require_caller(request)

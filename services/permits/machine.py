@@ -1,7 +1,7 @@
 """The life of an application, as one table: which event may happen in which state, by whom, and where it leads.
 
 Nothing but this table moves a case, so the state is a function of the events alone (`state_after`). The drawing in
-the documentation is made from the same rows (`mermaid`).
+the documentation is made from the same rows (`services/drawings.py`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -157,14 +157,3 @@ def state_after(kinds: Iterable[EventKind]) -> State:
 def possible(state: State) -> list[EventKind]:
     """List what may happen in this state."""
     return [kind for kind in EventKind if (state, kind) in _MOVES]
-
-
-def mermaid() -> str:
-    """Draw the machine as a Mermaid state diagram; events that change no state are left out."""
-    lines = ["stateDiagram-v2", "    [*] --> DRAF: created"]
-    for rule in RULES:
-        lines += [
-            f"    {source} --> {target}: {rule.kind}" for source, target in rule.moves.items() if source != target
-        ]
-    lines += [f"    {state} --> [*]" for state in sorted(ENDS)]
-    return "\n".join(lines) + "\n"

@@ -48,10 +48,18 @@ class Office:
         """Return the kind with this code; kinds of existing applications are never taken out of the catalogue."""
         return self.catalogue.kinds[code]
 
-    async def act(self, request: Request, caller: Caller, body: bytes, act: Callable[[Session], Answer]) -> Response:
-        """Run a change in one transaction, once per `Idempotency-Key`."""
+    async def act(
+        self,
+        request: Request,
+        caller: Caller,
+        body: bytes,
+        act: Callable[[Session], Answer],
+        *,
+        on_snapshot: bool = False,
+    ) -> Response:
+        """Run a change in one transaction, once per `Idempotency-Key`; `on_snapshot` is as in `Database.write`."""
         attempt = attempt_of(request, body, caller=caller.subject)
-        return (await self.once.write(self.database, attempt, act)).response()
+        return (await self.once.write(self.database, attempt, act, on_snapshot=on_snapshot)).response()
 
     def own_case(self, session: Session, request: Request, caller: Caller, *, to_change: bool = False) -> Opened:
         """Return the caller's application named in the path; others' do not exist for them."""

@@ -67,7 +67,8 @@ def compose(settings: Settings, verifier: AssertionVerifier | None = None) -> St
             session.flush()  # the database gives the number
             return Answer(201, ticket.shown())
 
-        return (await once.write(database, attempt_of(request, body, caller=caller.subject), act)).response()
+        attempt = attempt_of(request, body, caller=caller.subject)
+        return (await once.write(database, attempt, act, on_snapshot=True)).response()  # leans on no other ticket
 
     return build_app(
         name=NAME,
@@ -75,6 +76,7 @@ def compose(settings: Settings, verifier: AssertionVerifier | None = None) -> St
         verifier=verifier or AssertionVerifier(settings.gateway_jwks_url, settings.gateway_issuer, NAME),
         database=database,
         openapi=document(),
+        leftovers=[once.leftovers],
     )
 
 

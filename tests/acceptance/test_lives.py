@@ -38,7 +38,7 @@ def _remembered(city: City, request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def test_a_permit_with_one_correction_and_a_payment_up_to_the_verified_document(city: City) -> None:
-    siti, office, perkim = city.example(0), city.example(2), city.officer("PERKIM")
+    siti, office, perkim = city.example(0), city.example(2), city.example(5)
     answers = {"floor_area_m2": 60, "address": "Jl. Melati 5", "kecamatan": "36.71.13"}
     drafted = siti.post("/permits/applications", {"type": "pbg-prototipe", "details": answers})
     own, desk = f"/permits/applications/{drafted['id']}", f"/permits/desk/applications/{drafted['id']}"
@@ -151,7 +151,7 @@ def test_an_emergency_from_a_silent_report_to_closing_beside_a_duplicate_and_a_p
 
 
 def test_who_lost_the_phone_takes_the_account_back_from_a_squatter(city: City) -> None:
-    counter, dewi = city.officer("DISDUKCAPIL"), city.newcomer("Dewi Lestari", **DEWI)
+    counter, dewi = city.example(6), city.newcomer("Dewi Lestari", **DEWI)
     phone = next(one["id"] for one in dewi.get("/identity/me")["identifiers"] if one["kind"] == "phone")
     sent = dewi.post(f"/identity/me/identifiers/{phone}/code")
     typed = {"code_id": sent["code_id"], "code": city.code_sent_to(DEWI["phone"])}

@@ -36,7 +36,7 @@ server:
   ops: '127.0.0.1:{ops}'
   admin_token: '${{file:token}}'
   drain: {{grace: 0s, timeout: 1s}}
-  limits: {{max_connections_per_address: 5000}}
+  limits: {{max_connections_per_address: 5000, max_requests_per_connection: 1000000000}}
 store: {{url: '{store}', timeout: {budget_ms}ms}}
 identity:
   issuers:

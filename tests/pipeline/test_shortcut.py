@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -16,6 +16,7 @@ from gateway.edge.usual import without_traceparent
 from gateway.pipeline.call import Call
 from tests.city.agency import Agency, Answer, Received
 from tests.city.city import City
+from tests.servers import RedisServer
 
 ROUTES = """
     upstream: {targets: TARGETS, max_in_flight: 3, timeout: {total: 5s}}
@@ -275,6 +276,89 @@ async def test_a_client_that_leaves_frees_its_place_and_its_agency(city: City) -
         return Answer()
 
     async with city:
+        headers = city.issuer.bearer()
+        await learn(city, headers)
+        agency.handler = wait
+        async with httpx.AsyncClient(
+            base_url=city.client.base_url, trust_env=False, headers=city.client.headers
+        ) as one:
+            asked = asyncio.create_task(one.get("/v1/permits/x", headers=headers))
+            await hold.wait()
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+        async with asyncio.timeout(10):
+            while city.gateway.pipeline.in_flight("permits"):
+                await asyncio.sleep(0.01)
+        assert taken(city) > 0
+        assert [line["ending"] for line in city.access_lines() if line["service"] == "permits"][-1] == "gone"
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis")).launch().await_ready()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def counted(redis: RedisServer, tmp_path: Path) -> City:
+    """A city whose limits are counted in Redis; each test has citizens of its own."""
+    redis.ask("FLUSHALL")
+    return City(tmp_path, extra=f"store: {{url: '{redis.url}', timeout: 5s}}\n")
+
+
+async def test_limits_in_the_store_are_exact_by_the_shortcut_too(counted: City) -> None:
+    agency = counted.service("permits", ROUTES.replace("every: 1m", "every: 24h"))
+    async with counted as city:
+        headers = city.issuer.bearer()
+        answers = [await city.client.get("/v1/permits/x", headers=headers) for _ in range(64)]
+        assert [answer.status_code for answer in answers] == [200] * 60 + [429] * 4
+        assert [answer.headers["ratelimit"].split(";")[1] for answer in answers[:60]] == [
+            f"r={left}" for left in range(59, -1, -1)
+        ]
+        assert len(agency.received) == 60
+        assert taken(city) > 60
+        refused = answers[-1]
+        assert (refused.json()["code"], refused.headers.keys()) == ("quota-exceeded", answers[60].headers.keys())
+        assert len({answer.headers["x-request-id"] for answer in answers}) == 64
+
+
+async def test_many_at_once_that_the_store_counts_find_no_idle_connection_and_are_answered(counted: City) -> None:
+    counted.service("permits", ROUTES.replace("max_in_flight: 3", "max_in_flight: 100"))
+    async with counted as city:
+        headers = city.issuer.bearer()
+        await learn(city, headers)
+        asked = [city.client.get("/v1/permits/x", headers=headers) for _ in range(20)]
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
+        assert taken(city) == 20
+        assert city.gateway.pipeline.in_flight("permits") == 0
+
+
+async def test_without_the_store_the_shortcut_does_what_the_limit_declares(counted: City, redis: RedisServer) -> None:
+    limit = "on_store_failure: closed, limit: 60"
+    counted.service("permits", ROUTES.replace("limit: 60", limit))
+    async with counted as city:
+        headers = city.issuer.bearer()
+        await learn(city, headers)
+        redis.kill()
+        try:
+            refused = await city.client.get("/v1/permits/x", headers=headers)
+        finally:
+            redis.launch().await_ready()
+        assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+        assert taken(city) == 1
+        assert city.gateway.pipeline.in_flight("permits") == 0
+
+
+async def test_a_client_that_leaves_while_its_agency_is_waited_for_frees_its_place(counted: City) -> None:
+    agency, hold = permits(counted), asyncio.Event()
+
+    async def wait(_: Received) -> Answer:
+        hold.set()
+        await asyncio.sleep(60)
+        return Answer()
+
+    async with counted as city:
         headers = city.issuer.bearer()
         await learn(city, headers)
         agency.handler = wait

@@ -197,7 +197,7 @@ def _rank(entry: Route, method: bytes, path: bytes) -> tuple[Rank, bool] | None:
     return (tuple(kinds), listed[0] if listed else len(accepted), number), taken
 
 
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=300)
 @given(ENTRIES, st.sampled_from([b"GET", b"HEAD", b"POST", b"PUT"]), PATHS)
 @example([("/a/{p2:path}", GET, 0), ("/{p1}", GET, 1)], b"GET", b"/a")
 def test_the_matcher_agrees_with_trying_every_template(entries: list[Route], method: bytes, path: bytes) -> None:

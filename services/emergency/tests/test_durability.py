@@ -1,10 +1,11 @@
 """A 2xx means that the report is on disk: synced before the answer, there after kill -9, and once."""
 
-import asyncio
 import os
 import re
 import shutil
 import signal
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -12,54 +13,20 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from services.emergency.tables import Incident, IncidentEvent
+from services.conftest import UNPROVED
+from services.emergency.tables import Incident
 from services.emergency.tests.conftest import FIRE, Centre
-from services.emergency.tests.process import Running, running
+from services.emergency.tests.process import running
+from services.emergency.tests.writes import WRITES
 from services.kit.database import Database, open_engine
-
-_CLIENTS = 8
-_KILL_AFTER = 400  # answered reports
+from services.kit.testing_kill import survive_kills
 
 
-async def send_until_killed(service: Running, answered: dict[str, str]) -> None:
-    """Report over several connections, remember each 2xx, and kill the service in the middle."""
-
-    async def send(client: httpx.AsyncClient, number: int) -> None:
-        for turn in range(10_000):
-            key = f"key-{number}-{turn}"
-            body = {**FIRE, "callback": f"0812{number:04d}{turn:04d}"}
-            try:
-                answer = await client.post("/incidents", json=body, headers={"Idempotency-Key": key})
-            except httpx.TransportError:
-                return
-            assert answer.status_code == 201
-            answered[key] = answer.json()["id"]
-            if len(answered) == _KILL_AFTER:
-                os.kill(service.process.pid, signal.SIGKILL)
-
-    async with httpx.AsyncClient(base_url=service.url, timeout=30, trust_env=False) as client:
-        await asyncio.gather(*(send(client, number) for number in range(_CLIENTS)))
-
-
-async def test_every_2xx_survives_kill_9_and_a_repeated_sending_makes_no_second_incident(tmp_path: Path) -> None:
-    answered = dict[str, str]()
-    with running(tmp_path) as service:
-        await send_until_killed(service, answered)
-    assert len(answered) >= _KILL_AFTER
-    with running(tmp_path) as service:
-        async with httpx.AsyncClient(base_url=service.url, timeout=30, trust_env=False) as client:
-            for key, id in list(answered.items())[-20:]:
-                number, turn = (int(part) for part in key.removeprefix("key-").split("-"))
-                body = {**FIRE, "callback": f"0812{number:04d}{turn:04d}"}
-                again = await client.post("/incidents", json=body, headers={"Idempotency-Key": key})
-                assert again.json()["id"] == id
-    database = Database(open_engine(service.database_url))
-    kept = database.read_now(lambda session: list(session.scalars(select(Incident.id))))
-    events = database.read_now(lambda session: session.scalar(select(func.count(IncidentEvent.id))) or 0)
-    await database.close()
-    assert set(answered.values()) <= set(kept)
-    # What was not answered may be there too, but at most one sending of each connection was under way.
-    assert len(answered) <= len(kept) == len(set(kept)) == events <= len(answered) + _CLIENTS
+async def test_every_2xx_survives_kill_9_and_a_repeated_sending_makes_no_second_incident(
+    tmp_path: Path, database_url: str
+) -> None:
+    outcome = await survive_kills(WRITES, tmp_path, database_url, total=200)
+    assert outcome.replayed
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -73,12 +40,12 @@ async def test_every_connection_that_writes_syncs_its_commits(centre: Centre) ->
     assert await centre.service.database.write(settings) == (2, "wal")
 
 
-async def test_the_log_is_synced_between_the_request_and_its_2xx(tmp_path: Path) -> None:
-    """By a system-call trace where the machine has strace; by the order of commit and answer everywhere."""
-    strace = shutil.which("strace")
+async def test_the_log_is_synced_between_the_request_and_its_2xx(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """By a system-call trace; where none can be taken, the end of the test run says so, and what to do about it."""
     trace = tmp_path / "trace"
-    watched = "trace=read,recvfrom,recvmsg,write,writev,sendto,sendmsg,fsync,fdatasync"
-    before = [strace, "-f", "-y", "-s", "120", "-e", watched, "-o", str(trace)] if strace else []
+    before, hindrance = _tracing(trace)
     with running(tmp_path, before=before) as service:
         async with httpx.AsyncClient(base_url=service.url, timeout=60, trust_env=False) as client:
             for _ in range(3):
@@ -89,8 +56,23 @@ async def test_the_log_is_synced_between_the_request_and_its_2xx(tmp_path: Path)
     database = Database(open_engine(service.database_url))
     assert database.read_now(lambda session: session.scalar(select(func.count(Incident.serial)))) == 3
     await database.close()
-    if strace:
+    if hindrance:
+        record_property(UNPROVED, f"that 112 syncs its log before a 2xx, by a system-call trace: {hindrance}")
+    else:
         assert _story(trace.read_text(errors="replace")) == "request synced answer " * 3
+
+
+def _tracing(trace: Path) -> tuple[list[str], str]:
+    """Return what to put before a command to have it traced, or why that cannot be and what to do."""
+    strace = shutil.which("strace")
+    if strace is None:
+        return [], "strace is not installed; run .ci/servers.sh as root, or apt-get install strace"
+    tried = subprocess.run([strace, "-f", "-o", "/dev/null", "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        said = (tried.stderr.strip().splitlines() or ["strace does not run"])[0]
+        return [], f"{said}; allow ptrace (docker run --cap-add=SYS_PTRACE, or sysctl kernel.yama.ptrace_scope=1)"
+    watched = "trace=read,recvfrom,recvmsg,write,writev,sendto,sendmsg,fsync,fdatasync"
+    return [strace, "-f", "-y", "-s", "120", "-e", watched, "-o", str(trace)], ""
 
 
 def _story(trace: str) -> str:

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.emergency.diagram import PAGE, draw
 from services.emergency.machine import (
     OPEN,
     STATUS_OF_STAGE,
@@ -43,6 +42,11 @@ def detail_for(kind: Happening, pick: int) -> dict[str, Any]:
     return details.get(kind, {})
 
 
+_MOST_AT_ONCE = 3  # more would each have too short a life
+# Said here anew and not taken from the machine: only an operator's word takes an incident off the board.
+OVER = {Status.CLOSED, Status.MERGED, Status.UNTRUE, Status.HANDED_OVER}
+
+
 class Room(RuleBasedStateMachine):
     """Many incidents under one moving clock, acted on in any order by anybody."""
 
@@ -53,6 +57,7 @@ class Room(RuleBasedStateMachine):
         self.now: datetime = START
         self.events: list[list[Event]] = []
 
+    @precondition(lambda self: len(self.events) < _MOST_AT_ONCE)
     @rule(target=incidents)
     def report(self) -> int:
         event = Event(Happening.REPORTED, Actor.REPORTER, self.now, detail_for(Happening.REPORTED, 0))
@@ -79,7 +84,23 @@ class Room(RuleBasedStateMachine):
     @rule(incident=incidents, pick=st.integers(0, 40))
     def something_possible_is_done(self, incident: int, pick: int) -> None:
         state = fold(self.events[incident])
-        choices = [(actor, kind) for actor in Actor for kind in possible(state, actor)]
+        self._do_one(incident, [(actor, kind) for actor in Actor for kind in possible(state, actor)], pick)
+
+    @rule(incident=incidents, pick=st.integers(0, 40))
+    def it_goes_on(self, incident: int, pick: int) -> None:
+        """Do what changes the state: left to chance alone, few incidents would ever see a unit."""
+        state = fold(self.events[incident])
+        moves = TRANSITIONS[state.status]
+        choices = [
+            (actor, kind)
+            for actor in Actor
+            for kind in possible(state, actor)
+            if any(after is not state.status for after in moves[kind])
+        ]
+        self._do_one(incident, choices, pick)
+
+    def _do_one(self, incident: int, choices: list[tuple[Actor, Happening]], pick: int) -> None:
+        state = fold(self.events[incident])
         actor, kind = choices[pick % len(choices)]
         after = None
         for unit in range(3):
@@ -111,7 +132,7 @@ class Room(RuleBasedStateMachine):
     def nothing_open_is_missing_from_the_board(self) -> None:
         for events in self.events:
             state = fold(events)
-            assert state.is_on_board or state.status not in OPEN
+            assert state.is_on_board or state.status in OVER
             if events[-1].kind is Happening.REPORTER_WROTE:
                 assert state.is_on_board
 
@@ -165,7 +186,3 @@ def test_no_event_but_an_operators_takes_an_incident_off_the_board() -> None:
 
 def test_every_stage_of_a_unit_says_where_the_incident_stands() -> None:
     assert set(STATUS_OF_STAGE) == set(Stage)
-
-
-def test_the_picture_is_drawn_from_this_very_table() -> None:
-    assert PAGE.read_text(encoding="utf-8") == draw()

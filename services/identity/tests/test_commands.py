@@ -87,3 +87,15 @@ def test_keys_are_rotated_listed_and_withdrawn(run: Run) -> None:
     assert first not in run("keys", "list")[1]
     code, _, error = run("keys", "withdraw", "tidak-ada")
     assert (code, "no signing key" in error) == (1, True)
+
+
+def test_many_accounts_are_opened_at_once_and_a_line_that_tells_none_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budi = '{"name": "Budi", "password": "sebuah-rahasia", "email": "budi@b.test", "acr": 2, "roles": ["admin"]}'
+    monkeypatch.setattr("sys.stdin", io.StringIO(f'{budi}\n{budi}\n{{"name": "Siti"}}\n'))
+    status, told, errors = run("accounts", "import")
+    assert [line.split()[0] for line in told.splitlines()] == ["added", "unchanged"]
+    assert "roles: admin" in told
+    assert status == 1
+    assert "line 3 tells no account" in errors

@@ -1,4 +1,4 @@
-"""The service as a process: what was answered survives kill -9, and the end is orderly."""
+"""The service as a process: two share a database, and the end is orderly."""
 
 import asyncio
 import re
@@ -16,12 +16,9 @@ import httpx
 import jwt
 import uvicorn
 
-from services.identity.account_commands import AccountCommands
-from services.identity.app import means_of
 from services.identity.tests.conftest import PASSWORD, City, settings_in
 from services.kit.app import _Server
 from services.kit.clock import utc_now
-from services.kit.database import Database, open_engine
 from services.kit.settings import Settings
 from services.kit.testing import ISSUER, GatewayIssuer, ManualNow
 
@@ -66,30 +63,6 @@ def register(url: str, name: str) -> bool:
         return httpx.post(f"{url}/register", json=body, headers=headers, timeout=30).status_code == 201
     except httpx.HTTPError:
         return False
-
-
-def test_every_registration_that_was_confirmed_survives_kill_9(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
-
-        def work(n: int) -> str | None:
-            if n == 24:
-                service.process.send_signal(signal.SIGKILL)
-            name = f"w{n}"
-            return name if register(service.url, name) else None
-
-        with ThreadPoolExecutor(8) as pool:
-            confirmed = [name for name in pool.map(work, range(48)) if name]
-        assert service.process.wait() == -signal.SIGKILL
-    assert 8 <= len(confirmed) < 48
-    database = Database(open_engine(service.settings.database_url))
-    listed = "\n".join(AccountCommands(database, means_of(service.settings)).lines())
-    database.engine.dispose()
-    assert len(re.findall("AKTIF", listed)) >= len(confirmed)
-    # And it goes on: everyone confirmed signs in, by the keys and secrets of before.
-    with running(tmp_path) as service:
-        for name in confirmed[::5]:
-            body = {"identifier": f"{name}@example.test", "password": PASSWORD}
-            assert httpx.post(f"{service.url}/login", json=body, timeout=30).status_code == 200
 
 
 def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:

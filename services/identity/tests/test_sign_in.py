@@ -35,9 +35,9 @@ async def test_known_and_unknown_people_cost_the_same_work(city: City, monkeypat
     for owner, name in ((database, "read_now"), (database, "write_now"), (room, "verifier_now")):
         genuine = getattr(owner, name)
 
-        def counted(self: object, *args: object, call: object = genuine, label: str = name) -> object:
+        def counted(self: object, *args: object, call: object = genuine, label: str = name, **told: object) -> object:
             work.append(label)
-            return call(self, *args)  # type: ignore[operator]
+            return call(self, *args, **told)  # type: ignore[operator]
 
         monkeypatch.setattr(owner, name, counted)
     await city.attempt(BUDI["email"], "bukan-itu-sandinya")

@@ -21,7 +21,6 @@ from services.permits.machine import (
     EventKind,
     NotPossible,
     State,
-    mermaid,
     possible,
     state_after,
     step,
@@ -94,6 +93,14 @@ class Life(RuleBasedStateMachine):
         self.try_anything(choice.choice(possible(before.state)))
         assert self.case.version == before.version + 1
 
+    @precondition(lambda self: self.case.state not in ENDS)
+    @rule(choice=st.randoms(use_true_random=False))
+    def go_on_toward_the_permit(self, choice: Any) -> None:
+        """Do what changes the state and ends nothing: left to chance alone, few cases would ever be paid for."""
+        state = self.case.state
+        moves = [kind for kind in possible(state) if step(state, kind) not in (ENDS - {State.TERBIT}) | {state}]
+        self.try_anything(choice.choice(moves))
+
     @invariant()
     def the_state_is_that_of_the_events(self) -> None:
         if self.events:
@@ -124,7 +131,7 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestLife.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 
 
 def test_every_state_can_be_reached_and_every_open_one_left() -> None:
@@ -152,14 +159,6 @@ def test_every_state_and_event_has_words_for_citizens() -> None:
     assert set(EVENT_TEXTS) == set(EventKind)
     assert set(NEXT_TEXTS) == ENDS | AWAITING_APPLICANT
     assert {rule.kind for rule in RULES} | {EventKind.CREATED} == set(EventKind)
-
-
-def test_the_drawing_shows_every_change_of_state() -> None:
-    drawn = mermaid()
-    for one in RULES:
-        for source, target in one.moves.items():
-            if source is not target:
-                assert f"{source} --> {target}: {one.kind}" in drawn
 
 
 @given(st.lists(st.tuples(st.sampled_from(EventKind), st.integers(0, 10_000)), max_size=30))

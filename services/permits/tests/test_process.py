@@ -1,37 +1,22 @@
-"""Service and test bank as processes: what was answered survives kill -9, and a payment crosses real sockets."""
+"""Service and test bank as processes: a payment crosses real sockets."""
 
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-from sqlalchemy import select
 
-from services.kit.clock import utc_now
-from services.kit.database import Database, open_engine
-from services.kit.testing import ISSUER, GatewayIssuer, ManualNow
-from services.permits.case import fold
-from services.permits.store import events_of
-from services.permits.tables import Application
-from services.permits.tests.conftest import PDF, PROTOTYPE, REKLAME
+from services.kit.testing import ISSUER, GatewayIssuer
+from services.kit.testing_kill import RealNow
+from services.permits.tests.conftest import PDF, PROTOTYPE
 
 ROOT = Path(__file__).parents[3]
-WRITES, KILL_AFTER = 60, 30
-
-
-class RealNow(ManualNow):
-    """The real clock, which the processes go by too."""
-
-    def __call__(self) -> datetime:
-        return utc_now()
 
 
 @dataclass(frozen=True)
@@ -65,53 +50,6 @@ def office(folder: Path, jwks_url: str) -> Iterator[Running]:
         folder, "services.permits", *arguments, "--gateway-issuer", ISSUER, "--gateway-jwks-url", jwks_url
     ) as running:
         yield running
-
-
-def begin(url: str, issuer: GatewayIssuer, number: int) -> str | None:
-    """Begin an application; return its id when that was confirmed."""
-    headers = issuer.headers(f"citizen-{number}", name="Warga") | {"Idempotency-Key": f"k-{number}"}
-    try:
-        answer = httpx.post(
-            f"{url}/applications", json={"type": "reklame", "details": REKLAME}, headers=headers, timeout=30
-        )
-    except httpx.HTTPError:
-        return None
-    application_id: str | None = answer.json()["id"] if answer.status_code == 201 else None
-    return application_id
-
-
-def stored(folder: Path) -> dict[str, str]:
-    """Return every application in the database with the state that its events tell."""
-    database = Database(open_engine(f"sqlite:///{folder}/permits.sqlite3"))
-    try:
-        rows = database.read_now(lambda session: [(row.id, row.state) for row in session.scalars(select(Application))])
-        events = database.read_now(lambda session: events_of(session, [row[0] for row in rows]))
-    finally:
-        database.engine.dispose()
-    for application_id, state in rows:
-        assert fold(events[application_id]).state == state
-    return dict(rows)
-
-
-def test_every_confirmed_application_survives_kill_9_and_is_there_once(tmp_path: Path) -> None:
-    issuer = GatewayIssuer(RealNow())
-    with issuer.serve() as jwks_url:
-        with office(tmp_path, jwks_url) as service:
-
-            def work(number: int) -> str | None:
-                if number == KILL_AFTER:
-                    service.process.send_signal(signal.SIGKILL)
-                return begin(service.url, issuer, number)
-
-            with ThreadPoolExecutor(8) as pool:
-                confirmed = {number: done for number, done in enumerate(pool.map(work, range(WRITES))) if done}
-        assert confirmed
-        assert set(confirmed.values()) <= stored(tmp_path).keys()
-        # Whoever had no answer asks again with the same key; nothing is there twice.
-        with office(tmp_path, jwks_url) as service:
-            again = {number: begin(service.url, issuer, number) for number in range(WRITES)}
-        assert confirmed.items() <= again.items()
-        assert sorted(stored(tmp_path)) == sorted(str(done) for done in again.values())
 
 
 def test_a_payment_crosses_from_the_bank_to_the_office(tmp_path: Path) -> None:
