@@ -34,7 +34,7 @@ demo-down: ## end a demo that was left behind
 test: install-dev ## install everything and run all tests, with coverage
 	@sh .ci/servers.sh
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -q -n auto --dist loadfile
+	@$(BIN)/coverage run -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --fail-under=95 --format=total >/dev/null || { $(BIN)/coverage report | tail -40; exit 1; }
 	@$(BIN)/coverage report --include='gateway/rules/*' --fail-under=100
