@@ -160,6 +160,9 @@ class Dial:
         try:
             await connection.connect()  # type: ignore[no-untyped-call]  # redis-py left it unannotated
         except BaseException:
+            writer = connection._writer  # given up before it was greeted
+            if writer is not None:
+                transports.append(writer.transport)
             for transport in transports:
                 transport.abort()
             raise
