@@ -6,6 +6,7 @@ A connection here belongs to one owner and carries no timeout of its own: whoeve
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
@@ -160,9 +161,6 @@ class Dial:
         try:
             await connection.connect()  # type: ignore[no-untyped-call]  # redis-py left it unannotated
         except BaseException:
-            writer = connection._writer  # given up before it was greeted
-            if writer is not None:
-                transports.append(writer.transport)
             for transport in transports:
                 transport.abort()
             raise
@@ -182,10 +180,28 @@ class Dial:
         }
         if self._tls is None:
             return Connection(**settings)
-        connection = SSLConnection(**settings)
+        connection = _TlsConnection(**settings)
         # One for all: to read the authorities anew would hold the event loop up at every connection.
         connection.ssl_context = self._tls
         return connection
+
+
+class _TlsConnection(SSLConnection):
+    """redis-py's, but for how it begins: TCP first, then TLS.
+
+    In one step nobody has the transport until TLS stands, and one that is given up just then says goodbye at length.
+    """
+
+    async def _connect(self) -> None:
+        reader, writer = await asyncio.open_connection(self.host, self.port)
+        raw = writer.transport
+        try:
+            raw.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await writer.start_tls(self.ssl_context.get(), server_hostname=self.host)
+        except BaseException:
+            raw.abort()
+            raise
+        self._reader, self._writer = reader, writer
 
 
 def _tls_context(tls: Tls) -> RedisSSLContext:
