@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from typing import Literal, TypeAlias
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -68,10 +69,7 @@ class StoreAddress:
 
 def parse_store_url(url: str, *, directory: str = "") -> StoreAddress:
     """Read a store URL whose paths begin at `directory`; ValueError says what is wrong, and the remedy."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise ValueError(f"the store URL cannot be read ({error}); check its brackets") from None
+    parts = _split(url)
     if parts.scheme not in _KINDS:
         known = ", ".join(f"{scheme}://" for scheme in _KINDS)
         raise ValueError(f"the store URL begins with {parts.scheme!r}; it must begin with one of {known}")
@@ -96,6 +94,15 @@ def parse_store_url(url: str, *, directory: str = "") -> StoreAddress:
     )
 
 
+def _split(url: str) -> SplitResult:
+    """Split as RFC 3986 section 3 has it, but for several hosts, of which newer Pythons let none be an IPv6 address."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return SplitResult(scheme.partition(":")[0], "", "", "", "")
+    end = min((at for mark in "/?#" if (at := rest.find(mark)) >= 0), default=len(rest))
+    return urlsplit(f"{scheme}://hosts{rest[end:]}")._replace(netloc=rest[:end])
+
+
 def _nodes(hosts: str, kind: Kind, scheme: str) -> tuple[Node, ...]:
     default_port = 26379 if kind == "sentinel" else 6379
     nodes = []
@@ -116,7 +123,13 @@ def _nodes(hosts: str, kind: Kind, scheme: str) -> tuple[Node, ...]:
 
 def _split_port(text: str) -> tuple[str, str]:
     if text.startswith("["):  # an IPv6 address
-        host, _, rest = text[1:].partition("]")
+        host, closing, rest = text[1:].partition("]")
+        try:
+            IPv6Address(host)
+        except ValueError:
+            closing = ""
+        if not closing or rest[:1] not in ("", ":"):
+            raise ValueError("the store URL cannot be read; write an IPv6 address as [::1]:6379 and check its brackets")
         return host, rest.removeprefix(":")
     host, _, port = text.partition(":")
     return host, port

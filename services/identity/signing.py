@@ -90,12 +90,17 @@ def withdrawn(keys: Sequence[SigningKey], kid: str, now: datetime) -> list[Signi
 
 
 def new_key(signs_from: datetime) -> SigningKey:
-    """Make a key named by its thumbprint (RFC 7638)."""
-    key = generate_private_key(SECP256R1())
+    """Make a key named by its thumbprint (RFC 7638), which no command line takes for an option."""
+    while (name := _thumbprint(key := generate_private_key(SECP256R1()))).startswith("-"):
+        pass
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return SigningKey(name, pem, signs_from, None)
+
+
+def _thumbprint(key: EllipticCurvePrivateKey) -> str:
     members = {name: value for name, value in _public_jwk(key).items() if name in ("crv", "kty", "x", "y")}
     digest = hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).digest()
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    return SigningKey(urlsafe_b64encode(digest).rstrip(b"=").decode(), pem, signs_from, None)
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 class SigningKeys:

@@ -68,6 +68,9 @@ def test_every_shape_is_read(url: str, address: StoreAddress) -> None:
         ("redis+sentinel://a/city/x", "is no number"),
         ("redis+cluster://a/1", "end the URL after the hosts"),
         ("redis://[::1", "check its brackets"),
+        ("redis://[::1]6379", "check its brackets"),
+        ("redis+cluster://a,[cache]:1", "check its brackets"),
+        ("cache:6379", "must begin with one of"),
     ],
 )
 def test_what_is_wrong_is_told_with_a_remedy(url: str, remedy: str) -> None:

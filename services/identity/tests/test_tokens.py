@@ -107,3 +107,8 @@ def test_a_clock_set_back_signs_nobody_out() -> None:
 def _kid(phone: Phone) -> str:
     kid: str = jwt.get_unverified_header(phone.tokens["access_token"])["kid"]
     return kid
+
+
+def test_no_command_line_takes_a_keys_name_for_an_option() -> None:
+    """One thumbprint in 64 begins with a hyphen."""
+    assert not any(new_key(START).kid.startswith("-") for _ in range(400))
