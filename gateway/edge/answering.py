@@ -215,8 +215,8 @@ class Answering:
     async def go_on(self, call: Call, passage: Passage) -> None:
         await self._answer(call, passage)
 
-    def end(self) -> None:
-        self._holder.answered(None)
+    def end(self, error: Exception | None) -> None:
+        self._holder.answered(error)
 
     # ---- any request
 
@@ -247,7 +247,7 @@ class Answering:
         if known.reading is not None:
             lane.blocks.settle(known, is_authentic=is_authentic)
         if is_authentic and self._version >= HTTP_11 and not self.close:
-            lane.usual.note(self._inbox.head, call, lane.pipeline.shortcuts.learn)
+            lane.usual.note(self._inbox.key, self._inbox.traceparent, call, lane.pipeline.shortcuts.learn)
 
     async def _send(self, call: Call, reply: Reply) -> int:
         body = self._body

@@ -45,8 +45,8 @@ class Turn(Protocol):
         """Answer by the whole way what was begun by a shortcut."""
         ...
 
-    def end(self) -> None:
-        """End the turn: the answer is out."""
+    def end(self, error: Exception | None) -> None:
+        """End the turn: the answer is out, or something went wrong that nobody foresaw."""
         ...
 
 
@@ -66,7 +66,10 @@ class Express:
 
     def begin(self) -> bool:
         """Begin with the next request, if it is a usual one; tell whether it was."""
-        return not self._turn.ends_after_next and self._inbox.take_usual(self._begin)
+        if self._turn.ends_after_next:
+            self._inbox.key = b""
+            return False
+        return self._inbox.take_usual(self._begin)
 
     def abandon(self) -> None:
         """The client has gone while nobody else answers."""
@@ -111,9 +114,17 @@ class Express:
         """The answer is here, or is not going to be a usual one."""
         passage = self.passage
         assert passage is not None
-        if self._write(passage):
+        try:
+            is_written = self._write(passage)
+        except (
+            Exception
+        ) as error:  # a fault of ours must not leave the client waiting, nor reach the agency's connection
             self.passage = None
-            self._turn.end()
+            self._turn.end(error)
+            return
+        if is_written:
+            self.passage = None
+            self._turn.end(None)
         else:
             self._turn.run(self._turn.go_on(self._call_of(passage), passage))
 

@@ -18,10 +18,10 @@ from gateway.wire.request import RequestLine, parse_request_line, reconcile
 
 
 class Inbox:
-    """One connection's. `known`, `host` and `head` belong to the request read last."""
+    """One connection's. `known` and `host` are of the request read last, `key` and `traceparent` of that looked up."""
 
     __slots__ = (
-        "_lane", "_last_block", "_searched", "_shortcut", "_usual_head", "head", "host", "known", "received",
+        "_lane", "_last_block", "_searched", "_usual", "host", "key", "known", "received", "traceparent",
     )  # fmt: skip
 
     def __init__(self, lane: Lane) -> None:
@@ -31,30 +31,30 @@ class Inbox:
         self._last_block: bytes | None = None  # and none at first: a first line that comes alone must match nothing
         self.known: Known | None = None  # what `_last_block` comes to
         self.host = b""
-        self.head = b""  # its bytes
-        self._usual_head = b""  # that of the last usual request, and the shortcut it took
-        self._shortcut: Shortcut | None = None
+        self.key = b""  # its head without its `traceparent`; empty when it was not looked up
+        self.traceparent: bytes | None = None
+        self._usual: Shortcut | None = None  # that the last usual request took
 
     def take_usual(self, begin: Callable[[Shortcut, bytes | None, bytes], bool]) -> bool:
         """Take the first request out if it is a usual one, is here whole, and `begin` gets it on its way.
 
         `begin` is given its shortcut, its `traceparent` and its body.
         """
-        data, usual = self.received, self._usual_head
-        traceparent: bytes | None = None
-        if usual and data.startswith(usual):
-            shortcut = self._shortcut
-            end = len(usual)
+        data, usual = self.received, self._usual
+        if usual is not None and data.startswith(usual.head):
+            shortcut: Shortcut | None = usual
+            self.key, self.traceparent = usual.head, None
+            end = len(usual.head)
         else:
             end = data.find(END_OF_HEAD) + 4
-            head, traceparent = without_traceparent(data if end == len(data) else data[:end])
-            shortcut = self._lane.usual.find(head)
-            if traceparent is None and shortcut is not None:
-                self._usual_head, self._shortcut = head, shortcut
+            self.key, self.traceparent = without_traceparent(data if end == len(data) else data[:end])
+            shortcut = self._lane.usual.find(self.key)
+            if self.traceparent is None and shortcut is not None:
+                self._usual = shortcut
         if shortcut is None:
             return False
         size = end + shortcut.body_bytes
-        if len(data) < size or not begin(shortcut, traceparent, data[end:size]):
+        if len(data) < size or not begin(shortcut, self.traceparent, data[end:size]):
             return False
         self.received = data[size:]
         self._searched = 0
@@ -68,7 +68,6 @@ class Inbox:
         block = data[line_end + 2 :]
         if line_end > 0 and block == self._last_block:
             text = data[:line_end]  # exactly one request, its block sent before on this connection
-            self.head = data
             self.received = b""
         else:
             end = find_head_end(data, limits, self._searched)
@@ -76,7 +75,6 @@ class Inbox:
                 self._searched = len(data)
                 return None
             text, block = split_request_head(data, end)
-            self.head = data[:end]
             self.received = data[end:]
             if block != self._last_block:
                 self.known = self._lane.blocks.find(block)

@@ -36,10 +36,12 @@ class Usual:
         """Return the shortcut of a head without its `traceparent`."""
         return self._table.get(head)
 
-    def note(self, head: bytes, call: Call, learn: Callable[[Call], Shortcut | None]) -> None:
-        """Take note of an authenticated request that was answered; learn its shortcut when it comes again."""
-        key, traceparent = without_traceparent(head)
-        if traceparent != call.head.traceparent or not self._table.accepts(key):
+    def note(self, key: bytes, traceparent: bytes | None, call: Call, learn: Callable[[Call], Shortcut | None]) -> None:
+        """Take note of an authenticated request that was answered; learn its shortcut when it comes again.
+
+        `key` is its head without its `traceparent`, as it was looked up.
+        """
+        if not key or traceparent != call.head.traceparent or not self._table.accepts(key):
             return
         digest = hash(key)
         if digest not in self._candidates:
@@ -49,6 +51,7 @@ class Usual:
             return
         shortcut = learn(call)
         if shortcut is not None:
+            shortcut.head = key
             self._table.put(key, shortcut)
 
     def clear(self) -> None:

@@ -12,7 +12,7 @@ from gateway.rules.callers import caller_key
 from gateway.rules.concurrency import ConcurrencyPolicy
 from gateway.rules.heads import RequestHead
 from gateway.rules.quota import Charge, QuotaPolicy
-from gateway.store.fallback import Limiter
+from gateway.store.fallback import Limiter, Outcome
 
 
 async def limit(
@@ -22,17 +22,18 @@ async def limit(
     if not route.limits or route.emergency:
         return ()
     outcome = await limiter.take(charges_of(route, identity, head, address))
-    if outcome.admitted and not outcome.denied:  # the common case
-        if seen.counters is not None:
-            seen.counters.admitted += 1
-        return outcome.fields
-    if any(policy.mode == "shadow" for policy in outcome.denied):
+    admit(outcome, seen)
+    return outcome.fields
+
+
+def admit(outcome: Outcome, seen: Observation) -> None:
+    """Take note of what the limits of a request said; raise QuotaExceeded when an enforced one denied it."""
+    if not outcome.all_allowed and any(policy.mode == "shadow" for policy in outcome.denied):
         seen.shadowed = True
     if not outcome.admitted:
         raise QuotaExceeded(retry_after_seconds=outcome.retry_after_seconds, fields=outcome.fields)
     if seen.counters is not None:
         seen.counters.admitted += 1
-    return outcome.fields
 
 
 def charges_of(route: Route, identity: Identity | None, head: RequestHead, address: str) -> tuple[Charge, ...]:

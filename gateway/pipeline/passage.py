@@ -43,11 +43,11 @@ class Content:
 
 
 class Shortcut:
-    """What requests of the same bytes come to; `Shortcuts` alone writes to it, but for `used`, which is the table's."""
+    """What requests of the same bytes come to; `Shortcuts` alone writes to it, but for what is the table's."""
 
     __slots__ = (
         "added", "asks_store", "body_bytes", "call", "change", "charges", "counters", "edition", "fronts", "generation",
-        "identity", "origin", "origins", "request", "route", "service", "until", "used",
+        "head", "identity", "origin", "origins", "request", "route", "service", "until", "used",
     )  # fmt: skip
 
     def __init__(self, call: Call, edition: Edition, route: Route, service: Service, identity: Identity) -> None:
@@ -68,6 +68,7 @@ class Shortcut:
         self.change: CacheRequest | None = None  # of an unsafe method, in the cache's terms
         self.origins: frozenset[bytes] = frozenset()  # the service's own
         self.added = b""  # what each answer carries besides the agency's fields
+        self.head = b""  # the bytes it is known by; like `used`, the table's
         self.used = False
 
 

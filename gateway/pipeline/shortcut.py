@@ -25,13 +25,13 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.errors import ClientGone, GatewayError, QuotaExceeded
+from gateway.errors import ClientGone, GatewayError
 from gateway.fields import Block
 from gateway.pipeline.admit import Room
 from gateway.pipeline.authorise import authorise
 from gateway.pipeline.call import Call, Edition
 from gateway.pipeline.forward import VIA, agency_path, scheme_of
-from gateway.pipeline.limit import charges_of
+from gateway.pipeline.limit import admit, charges_of
 from gateway.pipeline.match import check_host, match
 from gateway.pipeline.observe import Observation, Observer
 from gateway.pipeline.passage import Announced, Passage, Shortcut
@@ -139,6 +139,9 @@ class Shortcuts:
             found[1].put_back()
             return None
         seen = Observation(request_id, shortcut.call.method, started, follow(traceparent))
+        seen.counters = shortcut.counters
+        if shortcut.route.limits:
+            admit(outcome, seen)
         passage = Passage(shortcut, seen, outcome, content)
         self._send(passage, found, interim)
         return passage
@@ -155,23 +158,19 @@ class Shortcuts:
         """Do the same where limits are counted in the store. The passage is begun if all else is at hand by then."""
         seen = Observation(request_id, shortcut.call.method, started, follow(traceparent))
         passage = Passage(shortcut, seen, NOTHING, content)
+        seen.counters = shortcut.counters
         try:
-            passage.outcome = outcome = await self._limiter.take(shortcut.charges)
+            passage.outcome = await self._limiter.take(shortcut.charges)
+            admit(passage.outcome, seen)
         except GatewayError as error:
             passage.fault = error
             return passage
         except asyncio.CancelledError:
-            seen.counters = shortcut.counters
             self._gone(seen)
             raise
-        if not outcome.admitted:
-            seen.counters = shortcut.counters
-            seen.shadowed = any(policy.mode == "shadow" for policy in outcome.denied)
-            passage.fault = QuotaExceeded(retry_after_seconds=outcome.retry_after_seconds, fields=outcome.fields)
-        elif (found := self._connection(shortcut)) is not None:
+        found = self._connection(shortcut)
+        if found is not None:
             self._send(passage, found, interim)
-        else:
-            self._admit(passage)
         return passage
 
     def _connection(self, shortcut: Shortcut) -> tuple[LiveTarget, Connection] | None:
@@ -186,13 +185,6 @@ class Shortcuts:
         connection = client.take(live.target)
         return None if connection is None else (live, connection)
 
-    def _admit(self, passage: Passage) -> None:
-        shortcut, seen = passage.shortcut, passage.seen
-        seen.counters = counters = shortcut.counters
-        if counters is not None and shortcut.charges:
-            counters.admitted += 1
-        seen.shadowed = passage.outcome.is_shadowed
-
     def _send(self, passage: Passage, found: tuple[LiveTarget, Connection], interim: Interim | None) -> None:
         live, connection = found
         shortcut, seen, client = passage.shortcut, passage.seen, self._forwarder.ready
@@ -200,7 +192,6 @@ class Shortcuts:
         front = shortcut.fronts.get(live) or self._front(shortcut, live)
         name, trace = seen.request_id.encode(), seen.trace.traceparent
         request = b"%b%b\r\ntraceparent: %b\r\n\r\n%b" % (front, name, trace, passage.content)
-        self._admit(passage)
         self._room.enter(shortcut.route, shortcut.service)
         live.in_flight += 1
         passage.live = live

@@ -14,6 +14,8 @@ import pytest
 
 from gateway.edge.usual import without_traceparent
 from gateway.pipeline.call import Call
+from gateway.pipeline.passage import Passage
+from gateway.pipeline.shortcut import Shortcuts
 from tests.city.agency import Agency, Answer, Received
 from tests.city.city import City
 from tests.servers import RedisServer
@@ -222,13 +224,15 @@ async def test_a_kept_connection_that_was_lost_is_tried_again_where_that_is_safe
         headers = city.issuer.bearer()
         await learn(city, headers)
         await learn(city, headers, method="POST", content=b"{}")
-        for method, content, status in (("GET", None, 200), ("POST", b"{}", 502)):
+        await learn(city, headers, method="PUT", content=b"[1]")
+        for method, content, status in (("GET", None, 200), ("PUT", b"[1]", 200), ("POST", b"{}", 502)):
             before, lost = len(agency.received), [True]
             agency.handler = lambda _, lost=lost: Answer(hang_up=bool(lost) and lost.pop())  # type: ignore[misc]
             answer = await city.client.request(method, "/v1/permits/x", headers=headers, content=content)
             assert answer.status_code == status
-            assert len(agency.received) - before == (2 if status == 200 else 1)
-        assert taken(city) == 2
+            seen = [received.body for received in agency.received[before:]]
+            assert seen == [content or b""] * (2 if status == 200 else 1)
+        assert taken(city) == 3
         assert city.gateway.pipeline.in_flight("permits") == 0
 
 
@@ -262,35 +266,6 @@ async def test_no_more_are_in_flight_than_the_service_takes(city: City) -> None:
         hold.set()
         assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
         assert city.gateway.pipeline.in_flight("permits") == 0
-
-
-async def test_a_client_that_leaves_frees_its_place_and_its_agency(city: City) -> None:
-    agency, hold, ended = permits(city), asyncio.Event(), asyncio.Event()
-
-    async def wait(_: Received) -> Answer:
-        hold.set()
-        try:
-            await asyncio.sleep(60)
-        finally:
-            ended.set()
-        return Answer()
-
-    async with city:
-        headers = city.issuer.bearer()
-        await learn(city, headers)
-        agency.handler = wait
-        async with httpx.AsyncClient(
-            base_url=city.client.base_url, trust_env=False, headers=city.client.headers
-        ) as one:
-            asked = asyncio.create_task(one.get("/v1/permits/x", headers=headers))
-            await hold.wait()
-            asked.cancel()
-            await asyncio.gather(asked, return_exceptions=True)
-        async with asyncio.timeout(10):
-            while city.gateway.pipeline.in_flight("permits"):
-                await asyncio.sleep(0.01)
-        assert taken(city) > 0
-        assert [line["ending"] for line in city.access_lines() if line["service"] == "permits"][-1] == "gone"
 
 
 @pytest.fixture(scope="module")
@@ -350,15 +325,17 @@ async def test_without_the_store_the_shortcut_does_what_the_limit_declares(count
         assert city.gateway.pipeline.in_flight("permits") == 0
 
 
-async def test_a_client_that_leaves_while_its_agency_is_waited_for_frees_its_place(counted: City) -> None:
-    agency, hold = permits(counted), asyncio.Event()
+@pytest.mark.parametrize("kind", ["city", "counted"])
+async def test_a_client_that_leaves_frees_its_place_and_its_agency(request: pytest.FixtureRequest, kind: str) -> None:
+    city: City = request.getfixturevalue(kind)
+    agency, hold = permits(city), asyncio.Event()
 
     async def wait(_: Received) -> Answer:
         hold.set()
         await asyncio.sleep(60)
         return Answer()
 
-    async with counted as city:
+    async with city:
         headers = city.issuer.bearer()
         await learn(city, headers)
         agency.handler = wait
@@ -374,6 +351,53 @@ async def test_a_client_that_leaves_while_its_agency_is_waited_for_frees_its_pla
                 await asyncio.sleep(0.01)
         assert taken(city) > 0
         assert [line["ending"] for line in city.access_lines() if line["service"] == "permits"][-1] == "gone"
+
+
+async def test_an_agency_that_does_not_answer_in_time_is_given_up(city: City) -> None:
+    agency, hold = permits(city), asyncio.Event()
+
+    async def wait(_: Received) -> Answer:
+        hold.set()
+        await asyncio.sleep(60)
+        return Answer()
+
+    async with city:
+        headers = city.issuer.bearer()
+        await learn(city, headers, method="POST", content=b"{}")
+        agency.handler = wait
+        asked = asyncio.create_task(city.client.post("/v1/permits/x", headers=headers, content=b"{}"))
+        await hold.wait()
+        city.clock.advance(6)
+        answer = await asked
+        assert (answer.status_code, answer.json()["source"]) == (504, "agency")
+        assert taken(city) == 1
+        assert city.gateway.pipeline.in_flight("permits") == 0
+
+
+class Faulty:
+    """Shortcuts that break where nobody foresees it."""
+
+    def __init__(self, good: Shortcuts) -> None:
+        self._good = good
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._good, name)
+
+    def arrived(self, _: Passage) -> bool:
+        raise ZeroDivisionError
+
+
+async def test_a_fault_of_ours_ends_the_clients_connection_and_nobody_elses(city: City) -> None:
+    agency = permits(city)
+    async with city:
+        city.gateway.pipeline.shortcuts = Faulty(city.gateway.pipeline.shortcuts)  # type: ignore[assignment]
+        headers = city.issuer.bearer()
+        await learn(city, headers)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await city.client.get("/v1/permits/x", headers=headers)
+        assert [event["error"] for event in city.events if event["level"] == "error"] == ["ZeroDivisionError()"]
+        assert (await city.client.get("/v1/permits/y", headers=headers)).status_code == 200
+        assert len(agency.received) == 4
 
 
 async def test_strangers_teach_nothing(city: City) -> None:
