@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.errors import ClientGone, GatewayError, InternalFault, MethodNotAllowed, Overloaded, RouteNotFound
-from gateway.fields import Block, Fields, first
+from gateway.fields import Block, Fields
 from gateway.pipeline.admit import Room
 from gateway.pipeline.aggregate import Aggregate, FailingSince
 from gateway.pipeline.ask import Fetch, Lookup
@@ -27,6 +27,7 @@ from gateway.pipeline.limit import limit
 from gateway.pipeline.match import check_host, match
 from gateway.pipeline.observe import Ending, Observation, Observer
 from gateway.pipeline.passage import Passage
+from gateway.pipeline.preflight import asked_method, preflight
 from gateway.pipeline.refuse import refuse
 from gateway.pipeline.relay import relay
 from gateway.pipeline.shortcut import Shortcuts
@@ -126,13 +127,13 @@ class Pipeline:
         return page(call)
 
     def _match(self, snapshot: Snapshot, call: Call, seen: Observation) -> Route:
-        route = match(snapshot, _preflight_method(call) or call.method, call.path)
+        route = match(snapshot, asked_method(call) or call.method, call.path)
         seen.counters = self._parts.observer.counters(route.service.name if route.service else "gateway", route.name)
         return route
 
     async def _answer(self, edition: Edition, call: Call, route: Route, seen: Observation) -> Reply:
-        if _preflight_method(call) is not None:
-            return _preflight(call, route)
+        if asked_method(call) is not None:
+            return preflight(call, route)
         address = client_address(call.peer, call.head.forwarded_for, edition.trusted_proxies)
         identity = await authenticate(edition.verifier, route, call.head, seen)
         authorise(route, identity)
@@ -270,22 +271,6 @@ class Pipeline:
 
 def _note(call: Call) -> Observation:
     return Observation(call.id, call.method, call.started_seconds, follow(call.head.traceparent))
-
-
-def _preflight_method(call: Call) -> bytes | None:
-    """Return the method a browser asks leave for, or None when this is no preflight (Fetch standard)."""
-    if call.method != b"OPTIONS" or call.head.origin is None:
-        return None
-    return first(call.head.fields, b"access-control-request-method")
-
-
-def _preflight(call: Call, route: Route) -> Reply:
-    """Answer a preflight; what is not allowed gets no CORS fields, and the browser then refuses by itself."""
-    if route.cors is None or call.head.origin is None:
-        return Reply(204, ())
-    headers = first(call.head.fields, b"access-control-request-headers")
-    allowed = cors.preflight(route.cors, call.head.origin, _preflight_method(call) or b"", headers)
-    return Reply(204, allowed if allowed is not None else ((b"vary", b"Origin"),))
 
 
 def _may_be_cached(call: Call, route: Route) -> bool:
