@@ -247,6 +247,43 @@ async def test_bodies_reach_the_agency_whole_and_in_order(city: City) -> None:
         assert [received.body for received in agency.received] == bodies
 
 
+async def test_requests_sent_ahead_and_in_pieces_are_told_apart(city: City) -> None:
+    """A body is what its head announced, however the bytes arrive (RFC 9112 section 6.3)."""
+    agency = permits(city)
+    async with city:
+        head = (
+            f"POST /v1/permits/x HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {city.issuer.token()}\r\n"
+            "content-length: 4\r\n\r\n"
+        ).encode()
+        reader, writer = await asyncio.open_connection("127.0.0.1", city.client.base_url.port)
+
+        async def answers(count: int) -> None:
+            for _ in range(count):
+                text = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+                assert text.startswith(b"HTTP/1.1 200")
+                assert await reader.readexactly(11) == b'{"ok":true}'
+
+        for body in (b"0001", b"0002", b"0003"):
+            writer.write(head + body)
+            await answers(1)
+        smuggled = b"GET "  # what another reading would take for a request is a body
+        writer.write(head + smuggled + head + b"0005" + head + b"0006")
+        await answers(3)
+        for cut in (1, len(head) - 1, len(head), len(head) + 1, len(head) + 3):
+            whole = head + b"%04d" % cut
+            writer.write(whole[:cut])
+            await writer.drain()
+            await asyncio.sleep(0)
+            writer.write(whole[cut:] + head + b"last")
+            await answers(2)
+        writer.close()
+        await writer.wait_closed()
+        bodies = [received.body for received in agency.received]
+        assert bodies[:6] == [b"0001", b"0002", b"0003", b"GET ", b"0005", b"0006"]
+        assert bodies[7::2] == [b"last"] * 5
+        assert taken(city) >= 8
+
+
 async def test_no_more_are_in_flight_than_the_service_takes(city: City) -> None:
     agency, hold = permits(city), asyncio.Event()
 
