@@ -98,7 +98,7 @@ def _split(url: str) -> SplitResult:
     """Split as RFC 3986 section 3 has it, but for several hosts, of which newer Pythons let none be an IPv6 address."""
     scheme, separator, rest = url.partition("://")
     if not separator:
-        return SplitResult(scheme.partition(":")[0], "", "", "", "")
+        return SplitResult("", "", "", "", "")  # no part of it is told: it may be a secret put in the wrong place
     end = min((at for mark in "/?#" if (at := rest.find(mark)) >= 0), default=len(rest))
     return urlsplit(f"{scheme}://hosts{rest[end:]}")._replace(netloc=rest[:end])
 

@@ -361,6 +361,8 @@ ORIGINALS = [
     signed(key=RSA_KEY, alg="RS256", kid="rsa"),
     signed(key=RSA_KEY, alg="PS256", kid="rsa"),
 ]
+# The change may fall into `exp`, and what says that it is expired is refused before its signature is looked at.
+REFUSED = (TokenInvalid, TokenExpired)
 
 
 @settings(max_examples=400)
@@ -369,8 +371,9 @@ def test_a_token_with_any_one_byte_changed_is_refused(token: bytes, draw: Any) -
     position = draw.draw(st.integers(0, len(token) - 1))
     byte = draw.draw(st.integers(0, 255).filter(lambda value: value != token[position]))
     mutated = token[:position] + bytes([byte]) + token[position + 1 :]
-    with pytest.raises(TokenInvalid):
+    with pytest.raises(REFUSED):
         MUTATED.verifier.verify_at_hand(mutated)
+    assert MUTATED.verifier.known(mutated) is None
 
 
 @settings(max_examples=100)
@@ -381,8 +384,9 @@ def test_a_token_cut_or_grown_anywhere_is_refused(token: bytes, draw: Any) -> No
     cut = draw.draw(st.integers(0 if inserted else 1, 3))
     changed = token[:position] + inserted + token[position + cut :]
     if changed != token:
-        with pytest.raises(TokenInvalid):
+        with pytest.raises(REFUSED):
             MUTATED.verifier.verify_at_hand(changed)
+        assert MUTATED.verifier.known(changed) is None
 
 
 JSON = st.recursive(
