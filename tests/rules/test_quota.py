@@ -23,6 +23,7 @@ from gateway.rules.quota import (
     is_admitted,
     peek,
     rate_limit_fields,
+    rate_limit_lines,
     refund,
     retry_after_seconds,
     settle,
@@ -362,3 +363,21 @@ class TestFields:
         assert retry_after_seconds(charges, verdicts) == 3
         assert retry_after_seconds(charges[:1], verdicts[:1]) == 1
         assert retry_after_seconds(charges[2:], verdicts[2:]) == 0
+
+
+@given(
+    st.lists(
+        st.tuples(policies(), st.sampled_from(["p", 'all "100 %" of it', "%d %b"]), st.integers(0, 30)), max_size=3
+    )
+)
+def test_the_lines_of_a_head_say_what_the_fields_say(limits: list[tuple[QuotaPolicy, str, int]]) -> None:
+    charges, verdicts = [], []
+    for limit, name, before in limits:
+        counted = dataclasses.replace(limit, name=name)
+        tat = 0
+        for _ in range(before):
+            _, tat = decide(tat, START, counted)
+        charges.append(Charge(b"siti", counted))
+        verdicts.append(decide(tat, START, counted)[0])
+    fields = rate_limit_fields(charges, verdicts)
+    assert rate_limit_lines(charges, verdicts) == b"".join(b"%b: %b\r\n" % field for field in fields)
